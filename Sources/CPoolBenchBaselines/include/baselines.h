@@ -1,0 +1,1 @@
+int pgpool_baseline_placeholder(void);

@@ -1,0 +1,6 @@
+import ArgumentParser
+
+@main
+struct PoolBench: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "pool-bench")
+}
