@@ -1,0 +1,129 @@
+/// Callers: acquire, cancel, release.
+extension PoolStateMachine {
+    /// A caller wants a connection for itself.
+    ///
+    /// - Parameters:
+    ///   - deadline: when the caller gives up; covers queueing, validation and opening.
+    ///   - holdsLease: whether the caller's task already holds a lease of this pool.
+    package mutating func acquire(
+        deadline: Instant,
+        holdsLease: Bool = false,
+        at now: Instant,
+        into actions: inout Actions
+    ) -> AcquireDecision {
+        guard lifecycle == .running else { return .refused(.shutDown) }
+        if waiters.isEmpty, !isPaused, let id = takeFreshIdle(at: now, into: &actions) {
+            lease(id, at: now, into: &actions)
+            return .granted(id)
+        }
+        if holdsLease, isFull {
+            return .refused(.nested)
+        }
+        guard deadline > now else { return .refused(.timedOut) }
+        guard waiters.count < settings.maxWaiters else { return .refused(.queueFull) }
+        let waiter = waiters.append(deadline: deadline, at: now)
+        schedule(.waiter(waiter), at: deadline, into: &actions)
+        provision(at: now, into: &actions)
+        return .queued(waiter)
+    }
+
+    /// Whether an acquire made now would have to wait for a lease to come back.
+    package var isFull: Bool {
+        counts.leased + counts.shared >= limit
+    }
+
+    /// A caller stops waiting. False: it was resolved already, and a lease it was granted must come
+    /// back through `release`.
+    package mutating func cancel(_ waiter: WaiterID) -> Bool {
+        waiters.remove(waiter)
+    }
+
+    /// A lease comes back.
+    ///
+    /// A lease that was closed by force meanwhile is no longer known; then nothing happens.
+    package mutating func release(
+        _ id: ConnectionID,
+        _ outcome: ReleaseOutcome,
+        at now: Instant,
+        into actions: inout Actions
+    ) {
+        guard slots.isCurrent(id), slots[id].state == .leased else { return }
+        slots[id].lastUsed = now
+        slots[id].lastProven = now
+        if let reason = reasonToRetire(id, outcome, at: now) {
+            close(id, reason, at: now, into: &actions)
+            provision(at: now, into: &actions)
+        } else if outcome == .needsReset {
+            quarantine(id, .reset, at: now, into: &actions)
+        } else {
+            makeAvailable(id, at: now, into: &actions)
+        }
+    }
+
+    private func reasonToRetire(
+        _ id: ConnectionID,
+        _ outcome: ReleaseOutcome,
+        at now: Instant
+    ) -> CloseReason? {
+        if case .unusable(let reason) = outcome { return reason }
+        return slots[id].doom ?? reasonToRetire(id, at: now)
+    }
+
+    /// Why a connection that is open must not be used for a further lease, if there is a reason.
+    func reasonToRetire(_ id: ConnectionID, at now: Instant) -> CloseReason? {
+        switch lifecycle {
+        case .closing, .closed: return .shutdown
+        case .running, .draining: break
+        }
+        if slots[id].generation != generation { return .evicted }
+        if counts.total - counts.closing > limit { return .surplus }
+        if now >= slots[id].expiresAt { return .lifetime }
+        return nil
+    }
+
+    /// The idle connection used last, if it can be handed out without a round trip.
+    ///
+    /// Connections that have outlived their time are closed on the way.
+    mutating func takeFreshIdle(at now: Instant, into actions: inout Actions) -> ConnectionID? {
+        while let id = slots.topIdle {
+            if now >= slots[id].expiresAt {
+                close(id, .lifetime, at: now, into: &actions)
+                continue
+            }
+            return now - slots[id].lastProven < settings.validationBypass ? id : nil
+        }
+        return nil
+    }
+
+    /// Gives the connection to a caller.
+    mutating func lease(_ id: ConnectionID, at now: Instant, into actions: inout Actions) {
+        slots.move(id, to: .leased, at: now)
+        slots[id].longLeaseReported = false
+        fewestIdle = min(fewestIdle, counts.idle)
+        if let threshold = settings.longLeaseThreshold {
+            wake(id, at: now + threshold, into: &actions)
+        }
+        if counts.idle < settings.minIdle {
+            provision(at: now, into: &actions)
+        }
+    }
+
+    /// Hands the connection to the oldest waiter, or lays it on the idle stack.
+    mutating func makeAvailable(
+        _ id: ConnectionID,
+        at now: Instant,
+        into actions: inout Actions
+    ) {
+        if !isPaused, let waiter = waiters.popFirst() {
+            lease(id, at: now, into: &actions)
+            actions.append(.grant(id, to: waiter))
+            finishQueueIfDrained(at: now, into: &actions)
+            return
+        }
+        slots.move(id, to: .idle, at: now)
+        if let due = nextIdleDuty(of: id) {
+            wake(id, at: due, into: &actions)
+        }
+        armIdleWindow(at: now, into: &actions)
+    }
+}

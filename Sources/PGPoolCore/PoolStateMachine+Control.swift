@@ -1,0 +1,140 @@
+/// The owner's levers: start, resize, evict, pause, drain.
+extension PoolStateMachine {
+    /// Opens what the configuration wants idle from the first moment.
+    package mutating func start(at now: Instant, into actions: inout Actions) {
+        provision(at: now, into: &actions)
+    }
+
+    /// Changes the limit. A smaller one closes idle connections at once and leases as they return.
+    ///
+    /// - Precondition: `limit` is at least 1.
+    package mutating func resize(to limit: Int, at now: Instant, into actions: inout Actions) {
+        self.limit = limit
+        while counts.total - counts.closing > limit, let id = slots.bottomIdle {
+            close(id, .surplus, at: now, into: &actions)
+        }
+        provision(at: now, into: &actions)
+    }
+
+    /// Starts a new generation: no connection opened before serves a further lease.
+    package mutating func evict(at now: Instant, into actions: inout Actions) {
+        generation += 1
+        for id in slots.all {
+            switch slots[id].state {
+            case .idle, .quarantined: close(id, .evicted, at: now, into: &actions)
+            case .opening, .leased, .closing, .free: break
+            }
+        }
+        provision(at: now, into: &actions)
+    }
+
+    /// Stops granting. Callers queue, and their deadlines go on.
+    package mutating func pause() {
+        isPaused = true
+    }
+
+    package mutating func resume(at now: Instant, into actions: inout Actions) {
+        isPaused = false
+        provision(at: now, into: &actions)
+    }
+
+    /// Refuses new callers, serves the queue until one instant, waits for leases until another.
+    ///
+    /// A further call can only bring the instants forward.
+    package mutating func drain(
+        queueUntil: Instant,
+        leasesUntil: Instant,
+        at now: Instant,
+        into actions: inout Actions
+    ) {
+        switch lifecycle {
+        case .running:
+            isPaused = false
+            enterDrain(queueUntil, leasesUntil, at: now, into: &actions)
+        case .draining(let oldQueue, let oldLeases):
+            enterDrain(
+                min(queueUntil, oldQueue),
+                min(leasesUntil, oldLeases),
+                at: now,
+                into: &actions
+            )
+        case .closing(let oldLeases):
+            let earlier = min(leasesUntil, oldLeases)
+            lifecycle = .closing(leasesUntil: earlier)
+            scheduleOrEndLeases(at: now, earlier, into: &actions)
+        case .closed:
+            break
+        }
+    }
+
+    private mutating func enterDrain(
+        _ queueUntil: Instant,
+        _ leasesUntil: Instant,
+        at now: Instant,
+        into actions: inout Actions
+    ) {
+        lifecycle = .draining(queueUntil: queueUntil, leasesUntil: leasesUntil)
+        provision(at: now, into: &actions)
+        if queueUntil <= now {
+            endQueue(at: now, into: &actions)
+        } else {
+            schedule(.drainQueue, at: queueUntil, into: &actions)
+            finishQueueIfDrained(at: now, into: &actions)
+        }
+    }
+
+    /// Ends the first phase of a drain as soon as nobody waits.
+    mutating func finishQueueIfDrained(at now: Instant, into actions: inout Actions) {
+        if case .draining = lifecycle, waiters.isEmpty {
+            endQueue(at: now, into: &actions)
+        }
+    }
+
+    /// Fails whoever still waits and closes all that is not leased.
+    mutating func endQueue(at now: Instant, into actions: inout Actions) {
+        guard case .draining(_, let leasesUntil) = lifecycle else { return }
+        lifecycle = .closing(leasesUntil: leasesUntil)
+        failAllWaiters(.shutDown, into: &actions)
+        for id in slots.all {
+            switch slots[id].state {
+            case .idle, .quarantined, .opening: close(id, .shutdown, at: now, into: &actions)
+            case .leased, .closing, .free: break
+            }
+        }
+        scheduleOrEndLeases(at: now, leasesUntil, into: &actions)
+        settle(at: now, into: &actions)
+    }
+
+    private mutating func scheduleOrEndLeases(
+        at now: Instant,
+        _ leasesUntil: Instant,
+        into actions: inout Actions
+    ) {
+        if leasesUntil <= now {
+            endLeases(at: now, into: &actions)
+        } else if counts.leased > 0 {
+            schedule(.drainLeases, at: leasesUntil, into: &actions)
+        }
+    }
+
+    /// Closes the leases that did not come back in time.
+    mutating func endLeases(at now: Instant, into actions: inout Actions) {
+        guard case .closing(let leasesUntil) = lifecycle, leasesUntil <= now else { return }
+        for id in slots.all where slots[id].state == .leased {
+            close(id, .shutdown, at: now, into: &actions)
+        }
+        settle(at: now, into: &actions)
+    }
+
+    /// After a slot became free: serves the demand, or ends the pool's life with its last slot.
+    mutating func settle(at now: Instant, into actions: inout Actions) {
+        guard case .closing = lifecycle else {
+            provision(at: now, into: &actions)
+            return
+        }
+        if counts.total == 0 {
+            lifecycle = .closed
+            actions.append(.finish)
+        }
+    }
+}
