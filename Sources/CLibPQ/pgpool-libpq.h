@@ -1,4 +1,5 @@
-// What PGPool needs of libpq beyond its own header: probes for functions that older versions lack.
+// What PGPool needs of libpq and of the system beyond what Swift imports by itself: probes for
+// functions that older versions lack, and small inline helpers.
 #ifndef PGPOOL_LIBPQ_H
 #define PGPOOL_LIBPQ_H
 
@@ -6,6 +7,17 @@
 
 #ifndef LIBPQ_HAS_PIPELINING
 #error "PGPool needs libpq 14 or newer (pipeline mode). On Debian: apt-get install libpq-dev"
+#endif
+
+#ifdef __linux__
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+
+// pthread_setname_np hides behind _GNU_SOURCE, which an importer cannot define.
+static inline void pgpool_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
 #endif
 
 #endif

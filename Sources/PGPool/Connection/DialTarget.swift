@@ -1,0 +1,96 @@
+internal import CLibPQ
+internal import PGPoolCore
+
+/// Where to connect and how: libpq's parameters (PostgreSQL manual, 34.1.2), by name.
+struct DialTarget: Sendable {
+    /// Everything but the hosts and ports.
+    var parameters: [String: String]
+    var hosts: [(name: String, port: String)]
+    /// What must not appear in a message.
+    var secrets: [String]
+
+    /// Takes libpq's comma-separated lists apart.
+    init(parameters: [String: String], host: String, port: String, secrets: [String]) {
+        self.parameters = parameters
+        self.secrets = secrets.filter { !$0.isEmpty }
+        let names = host.split(separator: ",", omittingEmptySubsequences: false)
+        let ports = port.split(separator: ",", omittingEmptySubsequences: false)
+        hosts = names.enumerated().map { index, name in
+            (String(name), String(ports.count == 1 ? ports[0] : ports[min(index, ports.count - 1)]))
+        }
+    }
+
+    /// The parameters for libpq, once the names are resolved.
+    ///
+    /// `host` stays beside `hostaddr`, for certificates are checked against names.
+    func keywords(resolved: [ResolvedHost]) -> [(String, String)] {
+        var result = parameters.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+        result.append(("host", resolved.map(\.name).joined(separator: ",")))
+        result.append(("port", resolved.map(\.port).joined(separator: ",")))
+        if resolved.contains(where: { !$0.address.isEmpty }) {
+            result.append(("hostaddr", resolved.map(\.address).joined(separator: ",")))
+        }
+        return result
+    }
+
+    /// `text` without the secrets.
+    func redacted(_ text: String) -> String {
+        secrets.reduce(text) { $0.replacing($1, with: "***") }
+    }
+
+    /// Takes a connection URI, or a `keyword=value` string, apart with libpq's own parser.
+    ///
+    /// Returns nil when libpq refuses it; its message may quote the password, so it is dropped.
+    static func parse(_ url: String) -> [String: String]? {
+        var message: UnsafeMutablePointer<CChar>?
+        defer { if let message { PQfreemem(message) } }
+        guard let options = PQconninfoParse(url, &message) else { return nil }
+        defer { PQconninfoFree(options) }
+        var result: [String: String] = [:]
+        var option = options
+        while let keyword = option.pointee.keyword {
+            if let value = option.pointee.val {
+                result[String(cString: keyword)] = String(cString: value)
+            }
+            option += 1
+        }
+        return result
+    }
+}
+
+/// One address of one host. A Unix socket's directory has no address.
+struct ResolvedHost: Sendable {
+    var name: String
+    var port: String
+    var address: String
+}
+
+/// Why a dial failed.
+struct DialFailure: Error, Sendable {
+    /// How far it had got.
+    enum Phase: String, Sendable {
+        case resolving = "resolving the name"
+        case connecting = "connecting"
+        case tls = "TLS"
+        case login = "login"
+        case setUp = "setting up the session"
+    }
+
+    var phase: Phase
+    var message: String
+    var sqlState: SQLState?
+    var elapsed: Duration
+    var didTimeOut = false
+
+    /// Whether trying again can help only after somebody changed something.
+    var isDeterministic: Bool {
+        if didTimeOut { return false }
+        switch sqlState {
+        case .invalidAuthorizationSpecification?, .invalidCatalogName?: return true
+        case nil:
+            return phase == .tls
+                || (phase == .login && message.contains("password"))
+        default: return false
+        }
+    }
+}

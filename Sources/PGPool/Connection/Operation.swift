@@ -1,0 +1,53 @@
+internal import PGPoolCore
+
+/// One statement on its way through a session.
+///
+/// Proof of sendability: its fields change only under the session's lock, or before it is
+/// submitted, or, once `outcome` is set and it has left the session, in the one task that waits.
+final class Operation: @unchecked Sendable {
+    enum Kind: Hashable {
+        /// Parse, bind and execute with a sync of its own, in pipeline mode.
+        case extended
+        /// Text with any number of statements.
+        case simple
+    }
+
+    let query: Query
+    let kind: Kind
+    /// Whether it ends the transaction with COMMIT.
+    var isCommit = false
+    /// When the statement is to be cancelled.
+    var deadline = Instant.distantFuture
+
+    /// The task that waits for the outcome.
+    var continuation: UnsafeContinuation<Void, Never>?
+    /// Called just before the task is resumed: the pool takes its lease back here.
+    var completion: (any OperationCompletion)?
+
+    /// Set before it is sent: what of it went before the statement itself.
+    var precedingResults = 0
+    var prepared: StatementCache.Key?
+    var changesSession = false
+    var phase = FailurePhase.nothingSent
+    var results: [ResultHandle] = []
+    var error: PostgresError?
+    var isCancelled = false
+    var didTimeOut = false
+    var outcome: Result<[ResultHandle], any Error>?
+
+    init(_ query: Query, _ kind: Kind) {
+        self.query = query
+        self.kind = kind
+    }
+
+    /// Tells whoever waits. Not to be called under a lock.
+    func finish() {
+        completion?.operationFinished(self)
+        continuation?.resume()
+    }
+}
+
+/// Learns that an operation is over, on whatever thread found out.
+protocol OperationCompletion: AnyObject, Sendable {
+    func operationFinished(_ operation: Operation)
+}

@@ -1,0 +1,277 @@
+internal import HeapModule
+internal import PGPoolCore
+internal import Synchronization
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#else
+    internal import Darwin
+#endif
+
+/// One thread that watches sockets and deadlines for many connections.
+///
+/// It never blocks on anything but its own wait. It is a `TaskExecutor` too: a service that prefers
+/// it for its database work (`withTaskExecutorPreference(reactor) { … }`) saves the hop between the
+/// thread that reads the answer and the one that uses it.
+///
+/// Most programs use ``shared``. A reactor made by hand keeps its thread until ``shutDown()``.
+public final class Reactor: TaskExecutor {
+    /// How a reactor learns that a socket is ready.
+    public enum Backend: Sendable {
+        /// epoll where the system has it, else poll.
+        case automatic
+        /// `poll(2)`, everywhere.
+        case poll
+    }
+
+    /// The reactor that pools use unless they are given another.
+    public static let shared = Reactor()
+
+    private struct Registration {
+        var serial: UInt32 = 0
+        var handler: (any ReactorHandler)?
+        var descriptor: Int32 = -1
+        /// When the handler wants to be called; distant when it does not.
+        var deadline = Instant.distantFuture
+        /// The deadline of its entry in the heap; at most one entry counts.
+        var heapDeadline = Instant.distantFuture
+    }
+
+    private struct Timer: Comparable {
+        var deadline: Instant
+        var token: UInt64
+
+        static func < (left: Timer, right: Timer) -> Bool { left.deadline < right.deadline }
+    }
+
+    private struct State {
+        var registrations: [Registration] = []
+        var free: [Int] = []
+        var timers = Heap<Timer>()
+        var jobs: [UnownedJob] = []
+        /// Until when the thread sleeps; `nil` while it is awake.
+        var sleepsUntil: Instant?
+        var isShutDown = false
+    }
+
+    private let poller: any Poller
+    private let state = Mutex(State())
+
+    /// Makes a reactor and starts its thread.
+    ///
+    /// - Parameter backend: how it waits; `.poll` is for tests.
+    public init(backend: Backend = .automatic) {
+        poller = Self.makePoller(backend)
+        startThread(named: "pgpool-reactor") { self.run() }
+    }
+
+    private static func makePoller(_ backend: Backend) -> any Poller {
+        #if os(Linux)
+            if backend == .automatic, let poller = EpollPoller() { return poller }
+        #endif
+        return PortablePoller() ?? NoPoller()
+    }
+
+    /// Ends the thread. Connections that still use the reactor hang: shut their pools down first.
+    public func shutDown() {
+        state.withLock { $0.isShutDown = true }
+        poller.wakeUp()
+    }
+
+    /// Runs a job on the reactor's thread.
+    public func enqueue(_ job: consuming ExecutorJob) {
+        let unowned = UnownedJob(job)
+        let mustWake = state.withLock { state in
+            state.jobs.append(unowned)
+            return wakesForWork(&state)
+        }
+        if mustWake { poller.wakeUp() }
+    }
+
+    /// Whether the thread sleeps and must be woken; only the first one to ask does it.
+    private func wakesForWork(_ state: inout State) -> Bool {
+        guard state.sleepsUntil != nil else { return false }
+        state.sleepsUntil = nil
+        return true
+    }
+
+    // MARK: - Registration, from any thread
+
+    /// Adds a handler. Without a descriptor it only has deadlines.
+    func register(
+        _ handler: any ReactorHandler,
+        descriptor: Int32 = -1,
+        interest: Readiness = .readable
+    ) -> ReactorToken? {
+        let token = state.withLock { state in
+            let index: Int
+            if let recycled = state.free.popLast() {
+                index = recycled
+            } else {
+                index = state.registrations.count
+                state.registrations.append(Registration())
+            }
+            let serial = state.registrations[index].serial &+ 1
+            state.registrations[index] = Registration(
+                serial: serial, handler: handler, descriptor: descriptor)
+            return ReactorToken(index: index, serial: serial)
+        }
+        guard descriptor < 0 || poller.watch(descriptor, interest, token: token.rawValue) else {
+            remove(token)
+            return nil
+        }
+        return token
+    }
+
+    func setInterest(_ interest: Readiness, of descriptor: Int32, _ token: ReactorToken) {
+        poller.rewatch(descriptor, interest, token: token.rawValue)
+    }
+
+    /// Forgets a handler. A call to it that has begun goes on.
+    func unregister(_ token: ReactorToken) {
+        let descriptor = remove(token)
+        if let descriptor, descriptor >= 0 {
+            poller.unwatch(descriptor, token: token.rawValue)
+        }
+    }
+
+    @discardableResult
+    private func remove(_ token: ReactorToken) -> Int32? {
+        state.withLock { state in
+            guard state.registrations[token.index].serial == token.serial else { return nil }
+            let descriptor = state.registrations[token.index].descriptor
+            state.registrations[token.index].handler = nil
+            state.registrations[token.index].serial &+= 1
+            state.free.append(token.index)
+            return descriptor
+        }
+    }
+
+    /// Sets the one deadline of a handler; a distant one takes it back.
+    func setDeadline(_ deadline: Instant, _ token: ReactorToken) {
+        let mustWake = state.withLock { state in
+            guard state.registrations[token.index].serial == token.serial else { return false }
+            state.registrations[token.index].deadline = deadline
+            guard deadline < state.registrations[token.index].heapDeadline else { return false }
+            state.registrations[token.index].heapDeadline = deadline
+            state.timers.insert(Timer(deadline: deadline, token: token.rawValue))
+            guard let until = state.sleepsUntil, deadline < until else { return false }
+            return wakesForWork(&state)
+        }
+        if mustWake { poller.wakeUp() }
+    }
+
+    // MARK: - The thread
+
+    private func run() {
+        var ready: [(token: UInt64, readiness: Readiness)] = []
+        var jobs: [UnownedJob] = []
+        var calls: [(any ReactorHandler, Readiness)] = []
+        while let wait = prepareToSleep() {
+            poller.wait(milliseconds: wait, into: &ready)
+            let isShutDown = state.withLock { state in
+                state.sleepsUntil = nil
+                collectReady(ready, from: state, into: &calls)
+                if !state.timers.isEmpty { collectDue(at: .now, from: &state, into: &calls) }
+                swap(&state.jobs, &jobs)
+                return state.isShutDown
+            }
+            if isShutDown { break }
+            ready.removeAll(keepingCapacity: true)
+            for (handler, readiness) in calls {
+                if readiness.isEmpty {
+                    handler.reactorDeadlinePassed()
+                } else {
+                    handler.reactorReady(readiness)
+                }
+            }
+            calls.removeAll(keepingCapacity: true)
+            for job in jobs {
+                job.runSynchronously(on: asUnownedTaskExecutor())
+            }
+            jobs.removeAll(keepingCapacity: true)
+        }
+        poller.close()
+    }
+
+    /// How long to sleep, in milliseconds; `nil` ends the thread.
+    private func prepareToSleep() -> Int32? {
+        state.withLock { state in
+            if state.isShutDown { return nil }
+            if !state.jobs.isEmpty { return 0 }
+            guard let first = state.timers.min else {
+                state.sleepsUntil = .distantFuture
+                return -1
+            }
+            let left = first.deadline.nanoseconds - Instant.now.nanoseconds
+            guard left > 0 else { return 0 }
+            state.sleepsUntil = first.deadline
+            return Int32(clamping: (left + 999_999) / 1_000_000)
+        }
+    }
+
+    private func collectReady(
+        _ ready: [(token: UInt64, readiness: Readiness)],
+        from state: State,
+        into calls: inout [(any ReactorHandler, Readiness)]
+    ) {
+        for (raw, readiness) in ready {
+            let token = ReactorToken(rawValue: raw)
+            let registration = state.registrations[token.index]
+            guard registration.serial == token.serial, let handler = registration.handler
+            else { continue }
+            calls.append((handler, readiness))
+        }
+    }
+
+    private func collectDue(
+        at now: Instant,
+        from state: inout State,
+        into calls: inout [(any ReactorHandler, Readiness)]
+    ) {
+        while let first = state.timers.min, first.deadline <= now {
+            _ = state.timers.popMin()
+            let token = ReactorToken(rawValue: first.token)
+            var registration = state.registrations[token.index]
+            guard registration.serial == token.serial,
+                registration.heapDeadline == first.deadline
+            else { continue }
+            registration.heapDeadline = .distantFuture
+            if registration.deadline <= now {
+                registration.deadline = .distantFuture
+                if let handler = registration.handler { calls.append((handler, [])) }
+            } else if registration.deadline != .distantFuture {
+                registration.heapDeadline = registration.deadline
+                state.timers.insert(
+                    Timer(deadline: registration.deadline, token: first.token))
+            }
+            state.registrations[token.index] = registration
+        }
+    }
+}
+
+/// What a reactor calls, on its own thread. A handler must not block.
+protocol ReactorHandler: AnyObject, Sendable {
+    func reactorReady(_ readiness: Readiness)
+    func reactorDeadlinePassed()
+}
+
+/// Names one registration; stale ones are recognised by their serial.
+struct ReactorToken: Hashable, Sendable {
+    let index: Int
+    let serial: UInt32
+
+    init(index: Int, serial: UInt32) {
+        self.index = index
+        self.serial = serial
+    }
+
+    init(rawValue: UInt64) {
+        index = Int(rawValue >> 32)
+        serial = UInt32(truncatingIfNeeded: rawValue)
+    }
+
+    var rawValue: UInt64 { UInt64(index) << 32 | UInt64(serial) }
+}

@@ -1,0 +1,131 @@
+internal import CLibPQ
+internal import DequeModule
+internal import PGPoolCore
+internal import Synchronization
+
+/// Cancellation: the caller goes on at once, the connection only when nothing can reach it late.
+extension Session {
+    /// The task that waits for the statement was cancelled.
+    func cancel(_ operation: Operation) {
+        var isFinished = false
+        var request: CancelRequest?
+        state.withLock { state in
+            operation.isCancelled = true
+            guard operation.outcome == nil else { return }
+            if let index = state.pending.firstIndex(where: { $0 === operation }) {
+                state.pending.remove(at: index)
+                operation.outcome = .failure(CancellationError())
+                isFinished = true
+            } else if state.sent.contains(where: { $0 === operation }) {
+                operation.outcome = .failure(CancellationError())
+                isFinished = true
+                request = beginCancel(of: operation, &state)
+            }
+        }
+        if let request { send(request) }
+        if isFinished { operation.finish() }
+    }
+
+    /// A statement's time is over: cancel it, and let the server's answer tell what became of it.
+    func deadlinePassed() {
+        let now = Instant.now
+        var finished: [Operation] = []
+        var request: CancelRequest?
+        var isGone = false
+        var loss: PostgresError?
+        state.withLock { state in
+            guard state.connection != nil else {
+                isGone = state.lingering >= 0
+                return
+            }
+            for operation in state.pending where operation.deadline <= now {
+                operation.outcome = .failure(Self.timeout(of: operation, .notExecuted))
+                finished.append(operation)
+            }
+            state.pending.removeAll { $0.outcome != nil }
+            for operation in state.sent where operation.outcome == nil && operation.deadline <= now {
+                if operation.didTimeOut {
+                    // The server does not even answer the cancel request.
+                    noteLost(&state, message: "no answer to a cancel request")
+                    loss = lostError(state, phase: .nothingSent, sql: nil)
+                } else {
+                    operation.didTimeOut = true
+                    operation.deadline = now + Self.cancelGrace
+                    request = request ?? beginCancel(of: operation, &state)
+                }
+            }
+            if state.isLost { finished += takeAll(&state) }
+            armNextDeadline(state)
+        }
+        if let request { send(request) }
+        for operation in finished { operation.finish() }
+        if let loss { events.sessionLost(self, loss) }
+        if isGone { finishLingering() }
+    }
+
+    /// How long the server has to answer after a cancel request was sent.
+    static let cancelGrace = Duration.seconds(2)
+
+    static func timeout(of operation: Operation, _ failureClass: FailureClass) -> PostgresError {
+        PostgresError(
+            sqlState: .queryCanceled, message: "the statement's timeout passed",
+            failureClass: failureClass, sql: operation.query.sql)
+    }
+
+    func armNextDeadline(_ state: State) {
+        let next = (state.sent + state.pending)
+            .lazy.filter { $0.outcome == nil }.map(\.deadline).min()
+        armDeadline(next ?? .distantFuture, state)
+    }
+
+    /// Asks libpq for a request, unless the statement is one that must not be cancelled.
+    private func beginCancel(of operation: Operation, _ state: inout State) -> CancelRequest? {
+        // A COMMIT that is cancelled while it waits for a standby is committed here and not there.
+        guard operation.phase != .commit, let connection = state.connection,
+            let pointer = PQgetCancel(connection)
+        else { return nil }
+        state.cancelsInFlight += 1
+        state.mustSettle = true
+        return CancelRequest(pointer)
+    }
+
+    /// `PQcancel` blocks, so it has a thread of its own.
+    private func send(_ request: CancelRequest) {
+        BlockingThreads.canceller.run {
+            request.send()
+            self.state.withLock { state in
+                state.cancelsInFlight -= 1
+                self.settleIfPossible(&state)
+            }
+        }
+    }
+
+    /// Once no cancel request is in the air and all answers are in, one round trip proves that none
+    /// can reach a later statement.
+    func settleIfPossible(_ state: inout State) {
+        guard state.mustSettle, state.cancelsInFlight == 0, state.sent.isEmpty,
+            state.settling == nil, !state.isLost, !state.isClosing
+        else { return }
+        let sentinel = Operation(Query(""), .simple)
+        state.settling = sentinel
+        send(sentinel, &state)
+    }
+}
+
+/// Owns a `PGcancel`.
+struct CancelRequest: @unchecked Sendable {
+    // Proof: a PGcancel is made for use from another thread, and only `send` uses it, once.
+    private let pointer: OpaquePointer
+
+    init(_ pointer: OpaquePointer) {
+        self.pointer = pointer
+    }
+
+    func send() {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
+            // A request that fails found no server to cancel at: the socket tells the rest.
+            _ = PQcancel(pointer, buffer.baseAddress, Int32(buffer.count))
+        }
+        PQfreeCancel(pointer)
+    }
+}

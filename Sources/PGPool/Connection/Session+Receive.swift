@@ -1,0 +1,218 @@
+internal import CLibPQ
+internal import DequeModule
+internal import PGPoolCore
+internal import Synchronization
+
+/// The way in: answers, in the order of what was sent; notices; the end of the connection.
+extension Session {
+    /// The socket is ready.
+    func receive(_ readiness: Readiness) {
+        var finished: [Operation] = []
+        var loss: PostgresError?
+        var isGone = false
+        state.withLock { state in
+            guard let connection = state.connection else {
+                isGone = state.lingering >= 0 && lingeringEnded(&state)
+                return
+            }
+            if readiness.contains(.readable), PQconsumeInput(connection) == 0 {
+                noteLost(&state, message: ErrorReport.trimmed(PQerrorMessage(connection)))
+            } else if state.wantsToWrite {
+                flush(connection, &state)
+            }
+            readResults(connection, &state, into: &finished)
+            if PQstatus(connection) == CONNECTION_BAD { noteLost(&state, message: "") }
+            if state.isLost, !state.isClosing {
+                loss = lostError(state, phase: .nothingSent, sql: nil)
+                finished += takeAll(&state)
+            } else {
+                sendPending(&state)
+            }
+        }
+        for operation in finished { operation.finish() }
+        if let loss { events.sessionLost(self, loss) }
+        if isGone { events.sessionClosed(self) }
+    }
+
+    private func readResults(
+        _ connection: OpaquePointer,
+        _ state: inout State,
+        into finished: inout [Operation]
+    ) {
+        while let operation = state.sent.first {
+            if !state.isLost, PQisBusy(connection) != 0 { return }
+            guard let result = PQgetResult(connection) else {
+                if operation.kind == .simple {
+                    complete(&state, into: &finished)
+                } else if state.isLost || PQstatus(connection) == CONNECTION_BAD {
+                    noteLost(&state, message: "")
+                    return
+                }
+                continue
+            }
+            take(result, for: operation, connection, &state, into: &finished)
+            if state.isLost, state.sent.first === operation, PQisBusy(connection) != 0 { return }
+        }
+        discardUnasked(connection, &state)
+    }
+
+    /// Between statements the server sends nothing but notices, notifications, and a last word.
+    private func discardUnasked(_ connection: OpaquePointer, _ state: inout State) {
+        while let notification = PQnotifies(connection) { PQfreemem(notification) }
+        guard state.sent.isEmpty, PQisBusy(connection) == 0 else { return }
+        while let result = PQgetResult(connection) {
+            if PQresultStatus(result) == PGRES_FATAL_ERROR { noteError(result, nil, &state) }
+            PQclear(result)
+        }
+    }
+
+    private func take(
+        _ result: OpaquePointer,
+        for operation: Operation,
+        _ connection: OpaquePointer,
+        _ state: inout State,
+        into finished: inout [Operation]
+    ) {
+        switch PQresultStatus(result) {
+        case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY, PGRES_SINGLE_TUPLE:
+            if operation.precedingResults > 0 {
+                operation.precedingResults -= 1
+                PQclear(result)
+            } else {
+                noteTag(result, of: operation, &state)
+                operation.results.append(ResultHandle(result))
+            }
+            return
+        case PGRES_PIPELINE_SYNC:
+            complete(&state, into: &finished)
+        case PGRES_PIPELINE_ABORTED:
+            break
+        case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
+            refuseCopy(result, operation, connection, &state)
+        default:
+            noteError(result, operation, &state)
+        }
+        PQclear(result)
+    }
+
+    /// The first statement of `sent` is answered.
+    private func complete(_ state: inout State, into finished: inout [Operation]) {
+        let operation = state.sent.removeFirst()
+        if operation.error != nil, let key = operation.prepared {
+            state.statements.remove(key)
+        }
+        if operation === state.settling {
+            state.settling = nil
+            state.mustSettle = state.cancelsInFlight > 0
+        }
+        // An abandoned one has its outcome: its task has gone on already.
+        guard operation.outcome == nil else { return }
+        if operation.didTimeOut, operation.error?.sqlState == .queryCanceled {
+            operation.outcome = .failure(Self.timeout(of: operation, .rolledBack))
+        } else {
+            operation.outcome = operation.error.map { .failure($0) } ?? .success(operation.results)
+        }
+        finished.append(operation)
+    }
+
+    /// Keeps the first error; a fatal one ends the connection.
+    private func noteError(
+        _ result: OpaquePointer,
+        _ operation: Operation?,
+        _ state: inout State
+    ) {
+        let (error, verdict) = ErrorReport.error(
+            result, phase: operation?.phase ?? .nothingSent, sql: operation?.query.sql)
+        if let operation, operation.error == nil { operation.error = error }
+        if verdict.connection != .keep {
+            if state.fatalError == nil { state.fatalError = error }
+            state.isLost = true
+        }
+    }
+
+    /// COPY has an API of its own. Here it is ended at once, so that the connection stays usable.
+    private func refuseCopy(
+        _ result: OpaquePointer,
+        _ operation: Operation,
+        _ connection: OpaquePointer,
+        _ state: inout State
+    ) {
+        if operation.error == nil {
+            operation.error = PostgresError(
+                sqlState: .featureNotSupported,
+                message: "COPY to or from the client cannot be run as a query",
+                failureClass: .deterministic, sql: operation.query.sql)
+        }
+        guard operation.kind == .simple, PQresultStatus(result) == PGRES_COPY_IN else {
+            // In a pipeline the server waits for data and libpq for the server.
+            noteLost(&state, message: "COPY in a pipeline")
+            return
+        }
+        PQputCopyEnd(connection, "refused by the client")
+        flush(connection, &state)
+    }
+
+    func noteLost(_ state: inout State, message: String) {
+        guard !state.isLost else { return }
+        state.isLost = true
+        if state.fatalError == nil, !message.isEmpty {
+            state.fatalError = PostgresError(
+                sqlState: nil, severity: "FATAL", message: message, failureClass: .notExecuted)
+        }
+    }
+
+    /// Notes what a command did to the session, so that the next lease does not inherit it.
+    private func noteTag(
+        _ result: OpaquePointer,
+        of operation: Operation,
+        _ state: inout State
+    ) {
+        guard let tag = PQcmdStatus(result) else { return }
+        // The tags of ordinary statements, by their first letter, cost one comparison.
+        switch UInt8(bitPattern: tag[0]) {
+        case UInt8(ascii: "I"): return
+        case UInt8(ascii: "U") where tag[1] == CChar(UInt8(ascii: "P")): return
+        case UInt8(ascii: "S") where tag[2] == CChar(UInt8(ascii: "L")):
+            if operation.changesSession { state.isDirty = true }
+        default:
+            switch SessionEffect(tag: String(cString: tag), sql: operation.query.sql) {
+            case .none: break
+            case .settings: state.isDirty = true
+            case .statements:
+                state.isDirty = true
+                state.needsDiscard = true
+            }
+        }
+    }
+
+    /// Takes every statement out with the class that is true for it: the connection is gone.
+    func takeAll(_ state: inout State) -> [Operation] {
+        var finished: [Operation] = []
+        for (operation, wasSent) in state.sent.map({ ($0, true) }) + state.pending.map({ ($0, false) })
+        where operation.outcome == nil {
+            let phase = wasSent ? operation.phase : .nothingSent
+            let error =
+                operation.error ?? lostError(state, phase: phase, sql: operation.query.sql)
+            operation.outcome = .failure(error)
+            finished.append(operation)
+        }
+        state.sent.removeAll()
+        state.pending.removeAll()
+        return finished
+    }
+
+    /// The error for a statement that met the end of the connection.
+    func lostError(_ state: State, phase: FailurePhase, sql: String?) -> PostgresError {
+        let first = state.fatalError
+        let verdict = FailureClassifier.classify(first?.sqlState, isFatal: true, phase: phase)
+        return PostgresError(
+            sqlState: first?.sqlState,
+            severity: "FATAL",
+            message: first?.message ?? "the connection was closed",
+            detail: first?.detail,
+            hint: first?.hint,
+            failureClass: verdict.failureClass,
+            sql: sql
+        )
+    }
+}

@@ -1,0 +1,157 @@
+internal import CLibPQ
+internal import DequeModule
+internal import PGPoolCore
+internal import Synchronization
+
+/// One connection to a server, once it is open.
+///
+/// Statements are sent from whatever thread submits them and answered on the reactor's; a lock
+/// orders the two. libpq runs non-blocking throughout. Each extension of it, in a file of its own,
+/// has one direction: send, receive, cancel, close.
+final class Session: ReactorHandler {
+    struct State {
+        /// Nil once it is closed.
+        var connection: OpaquePointer?
+        var token: ReactorToken?
+        var descriptor: Int32
+        var isPipelining = false
+        var wantsToWrite = false
+        /// Sent, in the order in which their answers come.
+        var sent = Deque<Operation>()
+        /// To be sent when what was sent is answered.
+        var pending = Deque<Operation>()
+        var statements: StatementCache
+        /// The session was changed in a way that the next lease would notice.
+        var isDirty = false
+        /// Prepared by the caller by name: `DISCARD ALL` is needed.
+        var needsDiscard = false
+        /// Cancel requests that may still reach the server.
+        var cancelsInFlight = 0
+        /// A cancel request was sent: nothing else may be until a round trip passed.
+        var mustSettle = false
+        var settling: Operation?
+        var isLost = false
+        /// The first error that ended the connection.
+        var fatalError: PostgresError?
+        var leaseNumber: UInt64 = 0
+        var isClosing = false
+        /// The descriptor that outlives libpq's, to see the server's end of the connection close.
+        var lingering: Int32 = -1
+    }
+
+    let reactor: Reactor
+    let events: any SessionEvents
+    let state: Mutex<State>
+    /// The server process's id, as the server told at login.
+    let backendPID: Int32
+    let serverVersion: Int
+
+    /// Takes over a connection whose login is complete.
+    init(
+        _ open: OpenConnection,
+        reactor: Reactor,
+        events: any SessionEvents,
+        statementCacheSize: Int
+    ) {
+        self.reactor = reactor
+        self.events = events
+        let connection = open.pointer
+        backendPID = PQbackendPID(connection)
+        serverVersion = Int(PQserverVersion(connection))
+        PQsetnonblocking(connection, 1)
+        let descriptor = PQsocket(connection)
+        state = Mutex(
+            State(
+                connection: connection, descriptor: descriptor,
+                statements: StatementCache(capacity: statementCacheSize)))
+        installNoticeReceiver()
+    }
+
+    /// Starts to watch the socket. False when the system refuses.
+    func start() -> Bool {
+        state.withLock { state in
+            state.token = reactor.register(self, descriptor: state.descriptor)
+            return state.token != nil
+        }
+    }
+
+    private func installNoticeReceiver() {
+        state.withLock { state in
+            let context = Unmanaged.passUnretained(self).toOpaque()
+            _ = PQsetNoticeReceiver(
+                state.connection,
+                { context, result in
+                    guard let context, let result else { return }
+                    let session = Unmanaged<Session>.fromOpaque(context).takeUnretainedValue()
+                    session.events.sessionNotice(
+                        session,
+                        severity: ErrorReport.severity(result),
+                        sqlState: ErrorReport.field(result, "C") ?? "",
+                        message: ErrorReport.field(result, "M") ?? "")
+                }, context)
+        }
+    }
+
+    deinit {
+        state.withLock { state in
+            if let connection = state.connection { PQfinish(connection) }
+            if state.lingering >= 0 { closeDescriptor(state.lingering) }
+        }
+    }
+
+    // MARK: - Leases
+
+    /// Begins a lease; its number goes with every use of the connection.
+    func beginLease() -> UInt64 {
+        state.withLock { state in
+            state.leaseNumber &+= 1
+            return state.leaseNumber
+        }
+    }
+
+    /// Ends the lease and says in what condition the session is. Uses of it from now on fail.
+    func endLease() -> SessionCondition {
+        state.withLock { state in
+            state.leaseNumber &+= 1
+            return condition(state)
+        }
+    }
+
+    private func condition(_ state: State) -> SessionCondition {
+        guard let connection = state.connection, !state.isLost else { return .lost }
+        if state.mustSettle || state.cancelsInFlight > 0 { return .needsReset }
+        if !state.sent.isEmpty || !state.pending.isEmpty { return .busy }
+        switch PQtransactionStatus(connection) {
+        case PQTRANS_IDLE: return state.isDirty ? .needsReset : .clean
+        case PQTRANS_INTRANS, PQTRANS_INERROR: return .needsReset
+        case PQTRANS_ACTIVE: return .busy
+        default: return .lost
+        }
+    }
+
+    /// Whether the session is inside a transaction block.
+    var isInTransaction: Bool {
+        state.withLock { state in
+            guard let connection = state.connection else { return false }
+            let status = PQtransactionStatus(connection)
+            return status == PQTRANS_INTRANS || status == PQTRANS_INERROR
+        }
+    }
+
+    /// The value of a parameter that the server reports by itself (PostgreSQL manual, 55.2.7).
+    func parameterStatus(_ name: String) -> String? {
+        state.withLock { state in
+            state.connection.flatMap { PQparameterStatus($0, name) }.map { String(cString: $0) }
+        }
+    }
+
+    // MARK: - Reactor
+
+    func reactorReady(_ readiness: Readiness) {
+        receive(readiness)
+    }
+
+    func reactorDeadlinePassed() {
+        deadlinePassed()
+    }
+}

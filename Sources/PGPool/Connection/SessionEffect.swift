@@ -1,0 +1,34 @@
+/// What a command leaves behind in a session, by its tag.
+enum SessionEffect: Hashable {
+    case none
+    /// Settings, temporary objects, cursors, subscriptions, locks.
+    case settings
+    /// Prepared statements were made or dropped by name.
+    case statements
+
+    init(tag: String, sql: String) {
+        switch tag {
+        case "PREPARE", "DEALLOCATE", "DEALLOCATE ALL", "DISCARD ALL":
+            self = .statements
+        case "SET", "RESET", "LISTEN", "UNLISTEN", "DECLARE CURSOR", "LOAD", "DO", "CALL":
+            self = .settings
+        default:
+            let makesRelation =
+                tag.hasPrefix("CREATE ") || tag.hasPrefix("SELECT") || tag == "DISCARD"
+            self = makesRelation && sql.uppercased().contains("TEMP") ? .settings : .none
+        }
+    }
+}
+
+extension StatementText {
+    /// Whether a SELECT calls a function of the server's that changes the session.
+    ///
+    /// A caller's own function that does so cannot be seen; `resetQuery` is for such callers.
+    static func changesSession(_ sql: String) -> Bool {
+        guard sql.utf8.contains(UInt8(ascii: "(")) else { return false }
+        let lower = sql.lowercased()
+        return lower.contains("set_config") || lower.contains("pg_advisory_lock")
+            || lower.contains("pg_try_advisory_lock") || lower.contains("setseed")
+            || lower.contains("temp")
+    }
+}

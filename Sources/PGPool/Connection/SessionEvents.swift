@@ -1,0 +1,22 @@
+internal import PGPoolCore
+
+/// What a session tells the pool that owns it. Called without the session's lock.
+protocol SessionEvents: AnyObject, Sendable {
+    /// The connection is no longer usable, though nobody closed it.
+    func sessionLost(_ session: Session, _ error: PostgresError)
+    /// Its socket is closed and the server has let it go, or had a second to.
+    func sessionClosed(_ session: Session)
+    /// The server sent a notice.
+    func sessionNotice(_ session: Session, severity: String, sqlState: String, message: String)
+}
+
+/// The state of a session when its lease ends.
+enum SessionCondition: Hashable, Sendable {
+    /// Outside a transaction, nothing under way, nothing changed.
+    case clean
+    /// In a transaction, or changed, or with a cancel request in the air.
+    case needsReset
+    /// A statement runs that nobody cancelled.
+    case busy
+    case lost
+}
