@@ -54,6 +54,11 @@ extension PoolStateMachine {
         wake(id, at: now + settings.openingTimeout, into: &actions)
     }
 
+    /// Whether the identifier names a dial that the pool still waits for.
+    package func isOpening(_ id: ConnectionID) -> Bool {
+        slots.isCurrent(id) && slots[id].state == .opening
+    }
+
     /// A dial succeeded.
     package mutating func connected(
         _ id: ConnectionID,

@@ -16,7 +16,9 @@ final class Operation: @unchecked Sendable {
     let kind: Kind
     /// Whether it ends the transaction with COMMIT.
     var isCommit = false
-    /// When the statement is to be cancelled.
+    /// How long it may take from when it is submitted.
+    var timeout: Duration?
+    /// When it is to be cancelled.
     var deadline = Instant.distantFuture
 
     /// The task that waits for the outcome.
@@ -42,6 +44,9 @@ final class Operation: @unchecked Sendable {
 
     /// Tells whoever waits. Not to be called under a lock.
     func finish() {
+        // Whoever completes it refers to it: the circle ends here.
+        let completion = self.completion
+        self.completion = nil
         completion?.operationFinished(self)
         continuation?.resume()
     }

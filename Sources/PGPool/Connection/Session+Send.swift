@@ -16,13 +16,14 @@ extension Session {
                 finished.append(operation)
                 return
             }
-            if operation.deadline != .distantFuture {
-                armDeadline(operation.deadline, state)
-            }
             if mayFollow(operation, state) {
                 send(operation, &state)
             } else {
                 state.pending.append(operation)
+            }
+            if let timeout = operation.timeout {
+                operation.deadline = .now + timeout
+                armNextDeadline(state)
             }
             if state.isLost { finished = takeAll(&state) }
         }

@@ -39,6 +39,8 @@ final class Session: ReactorHandler {
         var lingering: Int32 = -1
     }
 
+    /// Names it to the pool that owns it.
+    let id: ConnectionID
     let reactor: Reactor
     let events: any SessionEvents
     let state: Mutex<State>
@@ -49,10 +51,12 @@ final class Session: ReactorHandler {
     /// Takes over a connection whose login is complete.
     init(
         _ open: OpenConnection,
+        id: ConnectionID,
         reactor: Reactor,
         events: any SessionEvents,
         statementCacheSize: Int
     ) {
+        self.id = id
         self.reactor = reactor
         self.events = events
         let connection = open.pointer
@@ -135,6 +139,39 @@ final class Session: ReactorHandler {
             guard let connection = state.connection else { return false }
             let status = PQtransactionStatus(connection)
             return status == PQTRANS_INTRANS || status == PQTRANS_INERROR
+        }
+    }
+
+    /// What makes the session as it was when it was opened, and proves that it answers.
+    func resetStatements() -> [String] {
+        state.withLock { state in
+            var statements: [String] = []
+            if let connection = state.connection, PQtransactionStatus(connection) != PQTRANS_IDLE {
+                statements.append("ROLLBACK")
+            }
+            if state.needsDiscard {
+                statements.append("DISCARD ALL")
+                state.statements.removeAll()
+            } else if state.isDirty {
+                statements.append(Self.resetQuery)
+            }
+            state.isDirty = false
+            state.needsDiscard = false
+            return statements.isEmpty ? [""] : statements
+        }
+    }
+
+    /// `DISCARD ALL` without what it does to prepared statements (PostgreSQL manual, DISCARD).
+    private static let resetQuery = """
+        CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; \
+        SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES
+        """
+
+    /// What was done to the session so far belongs to it: a reset will not undo it knowingly.
+    func acceptAsClean() {
+        state.withLock { state in
+            state.isDirty = false
+            state.needsDiscard = false
         }
     }
 

@@ -6,7 +6,7 @@ protocol SessionEvents: AnyObject, Sendable {
     func sessionLost(_ session: Session, _ error: PostgresError)
     /// Its socket is closed and the server has let it go, or had a second to.
     func sessionClosed(_ session: Session)
-    /// The server sent a notice.
+    /// The server sent a notice. Called under the session's lock: the session is not to be used.
     func sessionNotice(_ session: Session, severity: String, sqlState: String, message: String)
 }
 

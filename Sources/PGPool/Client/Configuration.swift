@@ -1,0 +1,139 @@
+extension ConnectionPool {
+    /// Everything a pool can be told.
+    ///
+    /// ```swift
+    /// var configuration = ConnectionPool.Configuration(
+    ///     host: "shop.cluster-abc123.eu-west-1.rds.amazonaws.com", database: "shop",
+    ///     user: "app", password: "…", maxConnections: 16)
+    /// configuration.acquire.timeout = .seconds(3)
+    /// ```
+    public struct Configuration: Sendable {
+        /// Host name, address or directory of a Unix socket; several with commas, tried in order.
+        public var host: String
+        /// Port, or as many as there are hosts, with commas. Default: 5432.
+        public var port: String
+        /// Database. Default: libpq's, the user's name.
+        public var database: String?
+        /// Role to log in as. Default: libpq's, the operating system's user.
+        public var user: String?
+        /// Password. Default: libpq's, such as `~/.pgpass`.
+        public var password: Secret?
+        /// Further parameters of libpq's by name, such as `sslmode` (PostgreSQL manual, 34.1.2).
+        public var parameters: [String: String] = [:]
+        /// Settings of the session, such as `statement_timeout`, sent with the login.
+        public var serverSettings: [String: String] = [:]
+        /// The pool's name in logs, errors and metrics, and its connections' `application_name`.
+        /// Default: `pgpool`.
+        public var name = "pgpool"
+
+        /// What the pool may grow to, in all states together. At least 1. There is no default: it
+        /// is a share of the server's `max_connections` that somebody has to decide on.
+        public var maxConnections: Int
+        /// Connections kept idle while there is room. Default: 0.
+        public var minIdle = 0
+
+        /// How callers wait.
+        public var acquire = Acquire()
+        /// How connections are opened.
+        public var opening = Opening()
+        /// How long connections live.
+        public var lifetime = Lifetime()
+        /// How connections are checked and cleaned.
+        public var upkeep = Upkeep()
+
+        /// Prepared statements kept on each connection; 0 prepares none. Default: 256.
+        public var statementCacheSize = 256
+        /// Run on each new connection before anybody else uses it; if it throws, the connection is
+        /// closed and counts as one that failed to open.
+        public var onConnect: (@Sendable (PostgresConnection) async throws -> Void)?
+        /// Where sockets are watched. Default: the one that all pools of the process share.
+        public var reactor = Reactor.shared
+        /// Makes jitter and back-off repeatable in tests. Default: random.
+        public var seed: UInt64?
+
+        /// How callers wait for a connection.
+        public struct Acquire: Sendable {
+            /// One deadline over queueing, validating and opening. Default: 5 s.
+            public var timeout = Duration.seconds(5)
+            /// Callers that may wait at once. Default: 1,000, or 10 × `maxConnections` if more.
+            public var maxWaiters: Int?
+            /// Whether a task that holds a connection of a full pool and asks for another gets an
+            /// error instead of a deadlock. Default: true.
+            public var detectsNesting = true
+        }
+
+        /// How connections are opened.
+        public struct Opening: Sendable {
+            /// For one attempt, from the name's resolution to the end of the login. Default: 10 s.
+            public var timeout = Duration.seconds(10)
+            /// Attempts under way at once. Default: 4.
+            public var maxConcurrent = 4
+            /// The first pause while the server cannot be reached; doubled, with full jitter.
+            /// Default: 50 ms.
+            public var backoffBase = Duration.milliseconds(50)
+            /// The longest such pause. Default: 2 s.
+            public var backoffMaximum = Duration.seconds(2)
+        }
+
+        /// How long connections live.
+        public struct Lifetime: Sendable {
+            /// A connection is retired at this age, up to a quarter earlier so that not all go at
+            /// once; `nil`: never. Default: 30 min.
+            public var maximum: Duration? = .seconds(30 * 60)
+            /// Connections that nobody needed for this long are closed; `nil`: never.
+            /// Default: 10 min.
+            public var idleTimeout: Duration? = .seconds(10 * 60)
+        }
+
+        /// How connections are checked and cleaned.
+        public struct Upkeep: Sendable {
+            /// A connection used within this time is handed out without a round trip; whether its
+            /// socket is open is known in any case. Default: 500 ms.
+            public var validationBypass = Duration.milliseconds(500)
+            /// An idle connection is probed after this silence; `nil`: never. Default: 2 min.
+            public var keepAliveInterval: Duration? = .seconds(2 * 60)
+            /// For a validation, a keep-alive or the reset of a session. Default: 5 s.
+            public var probeTimeout = Duration.seconds(5)
+            /// A lease held for longer is reported; `nil`: never. Default: 30 s.
+            public var longLeaseThreshold: Duration? = .seconds(30)
+        }
+
+        /// A server by host.
+        public init(
+            host: String,
+            port: Int = 5432,
+            database: String? = nil,
+            user: String? = nil,
+            password: Secret? = nil,
+            maxConnections: Int
+        ) {
+            self.host = host
+            self.port = String(port)
+            self.database = database
+            self.user = user
+            self.password = password
+            self.maxConnections = maxConnections
+        }
+
+        /// A server by URL, as libpq reads it (PostgreSQL manual, 34.1.1.2): several hosts, Unix
+        /// sockets and parameters such as `sslmode` among them. A `keyword=value` string does too.
+        ///
+        /// - Throws: ``PoolError`` with the code `invalidConfiguration` when libpq cannot read it.
+        ///   The error does not quote the URL, which may hold a password.
+        public init(url: String, maxConnections: Int) throws {
+            guard var parts = DialTarget.parse(url) else {
+                throw PoolError(
+                    .invalidConfiguration, "url: not a connection URL that libpq can read",
+                    failureClass: .deterministic)
+            }
+            host = parts.removeValue(forKey: "host") ?? "localhost"
+            port = parts.removeValue(forKey: "port") ?? "5432"
+            database = parts.removeValue(forKey: "dbname")
+            user = parts.removeValue(forKey: "user")
+            password = parts.removeValue(forKey: "password").map { Secret($0) }
+            name = parts.removeValue(forKey: "application_name") ?? "pgpool"
+            parameters = parts
+            self.maxConnections = maxConnections
+        }
+    }
+}

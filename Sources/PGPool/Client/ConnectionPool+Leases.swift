@@ -1,0 +1,78 @@
+extension ConnectionPool {
+    /// Lends a connection to a closure, for it alone.
+    ///
+    /// The closure runs in the caller's isolation. When it returns or throws, the connection goes to
+    /// the next caller; if the closure left a transaction open, or changed the session, that is
+    /// undone first.
+    ///
+    /// - Parameters:
+    ///   - acquireTimeout: how long to wait for the connection. Default: the configuration's.
+    ///   - body: gets the connection, which is valid until it returns.
+    /// - Returns: what `body` returns.
+    /// - Throws: ``PoolError``; `CancellationError` if the task is cancelled while it waits; what
+    ///   `body` throws.
+    public nonisolated func withConnection<Result>(
+        acquireTimeout: Duration? = nil,
+        fileID: StaticString = #fileID,
+        line: UInt = #line,
+        _ body: (PostgresConnection) async throws -> sending Result
+    ) async throws -> sending Result {
+        let lease = try await engine.acquire(
+            acquireTimeout, RawCallSite(fileID: fileID, line: line))
+        defer { engine.release(lease) }
+        let connection = PostgresConnection(session: lease.session, leaseNumber: lease.number)
+        guard engine.configuration.acquire.detectsNesting else {
+            return try await body(connection)
+        }
+        let held = HeldLease(
+            engine: ObjectIdentifier(engine), id: lease.id, outer: HeldLease.current)
+        return try await HeldLease.$current.withValue(held) {
+            Handover(value: try await body(connection))
+        }.value
+    }
+
+    /// Runs one statement on whichever connection is free first.
+    ///
+    /// It is a transaction of its own. The connection goes on to the next caller as soon as the
+    /// answer is read, before this task wakes.
+    ///
+    /// - Parameters:
+    ///   - query: the statement; interpolated values are bound.
+    ///   - acquireTimeout: how long to wait for a connection. Default: the configuration's.
+    ///   - statementTimeout: cancels the statement on the server after this time. Default: none.
+    /// - Returns: its rows, all in memory.
+    /// - Throws: ``PoolError``; ``PostgresError``; `CancellationError` at once when the task is
+    ///   cancelled.
+    @discardableResult
+    public nonisolated func query(
+        _ query: Query,
+        acquireTimeout: Duration? = nil,
+        statementTimeout: Duration? = nil,
+        fileID: StaticString = #fileID,
+        line: UInt = #line
+    ) async throws -> Rows {
+        let operation = Operation(query, try PostgresConnection.kind(of: query))
+        operation.timeout = statementTimeout
+        let run = StatementRun(engine: engine, operation: operation)
+        let site = RawCallSite(fileID: fileID, line: line)
+        await withTaskCancellationHandler {
+            await withUnsafeContinuation { continuation in
+                operation.continuation = continuation
+                engine.start(run, acquireTimeout, site)
+            }
+        } onCancel: {
+            run.cancel()
+        }
+        switch operation.outcome {
+        case .success(let results)?: return Rows(storage: results.last ?? EmptyResult.shared)
+        case .failure(let error)?: throw error
+        case nil: throw CancellationError()
+        }
+    }
+}
+
+/// Carries a closure's result through a function that does not say `sending`.
+private struct Handover<Value>: @unchecked Sendable {
+    // Proof: the closure gave the value away as `sending`, and it is taken out once, at once.
+    let value: Value
+}

@@ -1,0 +1,139 @@
+public import PGPoolCore
+
+/// What the pool, rather than the server, has to say no for.
+///
+/// It holds no secret and no value of a row: it can be logged as it is.
+public struct PoolError: Error, Sendable {
+    /// What went wrong.
+    public struct Code: Hashable, Sendable, CustomStringConvertible {
+        private enum Known: String {
+            case acquireTimeout, queueFull, nestedAcquire, shutDown, connectFailed, leaseEnded
+            case transactionRolledBack, invalidConfiguration
+        }
+
+        private let known: Known
+
+        /// No connection came within the deadline.
+        public static let acquireTimeout = Code(known: .acquireTimeout)
+        /// As many callers wait as may.
+        public static let queueFull = Code(known: .queueFull)
+        /// The task holds a connection of this pool, and every one is leased: waiting could last
+        /// for ever.
+        public static let nestedAcquire = Code(known: .nestedAcquire)
+        /// The pool is draining or has shut down.
+        public static let shutDown = Code(known: .shutDown)
+        /// The server cannot be reached with this configuration, and no connection is open.
+        public static let connectFailed = Code(known: .connectFailed)
+        /// A connection was used after the closure that it was lent to had returned.
+        public static let leaseEnded = Code(known: .leaseEnded)
+        /// COMMIT was answered with ROLLBACK: a statement of the transaction had failed.
+        public static let transactionRolledBack = Code(known: .transactionRolledBack)
+        /// A value of the configuration is out of its bounds.
+        public static let invalidConfiguration = Code(known: .invalidConfiguration)
+
+        /// The code's name.
+        public var description: String { known.rawValue }
+    }
+
+    /// Where a caller was when its time was over.
+    public enum Phase: String, Hashable, Sendable {
+        /// Every connection was leased.
+        case waiting = "waiting for a lease to come back"
+        /// A connection was being opened.
+        case connecting = "waiting for a connection to open"
+        /// A connection was being probed or cleaned.
+        case validating = "waiting for a connection to be validated"
+        /// The pool was paused.
+        case paused = "waiting for a paused pool"
+    }
+
+    /// An attempt to open a connection that failed.
+    public struct ConnectFailure: Hashable, Sendable, CustomStringConvertible {
+        /// What libpq or the server said, without secrets.
+        public let message: String
+        /// What the server's code says, if it answered.
+        public let sqlState: SQLState?
+        /// How far the attempt had got: `resolving the name`, `connecting`, `TLS`, `login`.
+        public let phase: String
+        /// How long the attempt took.
+        public let elapsed: Duration
+
+        /// All of it.
+        public var description: String {
+            "\(message) (\(phase), after \(elapsed.brief)\(sqlState.map { ", \($0)" } ?? ""))"
+        }
+    }
+
+    /// Who holds a connection.
+    public struct Holder: Hashable, Sendable {
+        /// The call that acquired it.
+        public let site: CallSite
+        /// For how long.
+        public let heldFor: Duration
+    }
+
+    /// What went wrong.
+    public let code: Code
+    /// Whether the caller's work may be repeated.
+    public let failureClass: FailureClass
+    /// What happened, in a sentence.
+    public let message: String
+    /// Where the caller stood when it gave up.
+    public let phase: Phase?
+    /// How long the caller had waited.
+    public let waited: Duration
+    /// The pool at that moment.
+    public let snapshot: PoolSnapshot
+    /// The last attempt to open a connection that failed, since the last that succeeded.
+    public let lastConnectFailure: ConnectFailure?
+    /// Who held connections, for how long; the longest first.
+    public let holders: [Holder]
+
+    init(
+        _ code: Code,
+        _ message: String,
+        failureClass: FailureClass = .notExecuted,
+        phase: Phase? = nil,
+        waited: Duration = .zero,
+        snapshot: PoolSnapshot = PoolSnapshot(),
+        lastConnectFailure: ConnectFailure? = nil,
+        holders: [Holder] = []
+    ) {
+        self.code = code
+        self.message = message
+        self.failureClass = failureClass
+        self.phase = phase
+        self.waited = waited
+        self.snapshot = snapshot
+        self.lastConnectFailure = lastConnectFailure
+        self.holders = holders
+    }
+
+    /// What the server's code says of the last failed connect, if there was one.
+    public var sqlState: SQLState? { lastConnectFailure?.sqlState }
+}
+
+extension PoolError: CustomStringConvertible {
+    /// All that helps at three in the morning: what, in which phase, after how long, the gauges, the
+    /// last connect error, and who holds connections.
+    public var description: String {
+        var text = "PoolError.\(code): \(message)"
+        if let phase { text += "; after \(waited.brief) \(phase.rawValue)" }
+        if snapshot.limit > 0 { text += "; \(snapshot)" }
+        if let lastConnectFailure { text += "; last connect error: \(lastConnectFailure)" }
+        if !holders.isEmpty {
+            let list = holders.prefix(5).map { "\($0.site) for \($0.heldFor.brief)" }
+            text += "; held by \(list.joined(separator: ", "))"
+            if holders.count > 5 { text += " and \(holders.count - 5) more" }
+        }
+        return text
+    }
+}
+
+extension Duration {
+    /// Milliseconds below ten seconds, else seconds.
+    var brief: String {
+        let milliseconds = wholeNanoseconds / 1_000_000
+        return milliseconds < 10_000 ? "\(milliseconds) ms" : "\(milliseconds / 1_000) s"
+    }
+}

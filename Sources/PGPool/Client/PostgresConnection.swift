@@ -1,0 +1,107 @@
+internal import PGPoolCore
+
+/// A connection for the time of a lease.
+///
+/// It is valid inside the closure that it is handed to. Statements run one after another, in the
+/// order in which they are sent; they may be sent from several tasks.
+public struct PostgresConnection: Sendable {
+    let session: Session
+    let leaseNumber: UInt64
+
+    /// The id of the server's process, as in `pg_stat_activity`.
+    public var backendPID: Int32 { session.backendPID }
+
+    /// The server's version: 150018 is 15.18.
+    public var serverVersion: Int { session.serverVersion }
+
+    /// Whether the session is inside a transaction block.
+    public var isInTransaction: Bool { session.isInTransaction }
+
+    /// Runs one statement.
+    ///
+    /// - Parameters:
+    ///   - query: the statement; interpolated values are bound.
+    ///   - statementTimeout: cancels the statement on the server after this time. Default: none.
+    /// - Returns: its rows, all in memory.
+    /// - Throws: ``PostgresError``; ``PoolError`` with `leaseEnded` when the closure has returned;
+    ///   `CancellationError` at once when the task is cancelled: the statement is then cancelled on
+    ///   the server, and the connection is used again only when that is over.
+    @discardableResult
+    public func query(_ query: Query, statementTimeout: Duration? = nil) async throws -> Rows {
+        let kind = try Self.kind(of: query)
+        let results = try await run(Operation(query, kind), statementTimeout)
+        return Rows(storage: results.last ?? EmptyResult.shared)
+    }
+
+    /// Runs any number of statements, separated by semicolons, in one round trip and, unless they
+    /// say otherwise, in one transaction (PostgreSQL manual, 55.2.2.1). Values come as text.
+    ///
+    /// - Returns: the rows of each statement.
+    /// - Throws: as ``query(_:statementTimeout:)``.
+    @discardableResult
+    public func simpleQuery(
+        _ sql: String,
+        statementTimeout: Duration? = nil
+    ) async throws -> [Rows] {
+        try await run(Operation(Query(sql), .simple), statementTimeout).map { Rows(storage: $0) }
+    }
+
+    /// COPY would jam a pipeline; as text it gets an answer that says what to do.
+    static func kind(of query: Query) throws -> Operation.Kind {
+        query.parameters.count == 0 && StatementText.firstKeyword(query.sql) == "COPY"
+            ? .simple : .extended
+    }
+
+    func run(
+        _ operation: Operation,
+        _ timeout: Duration? = nil,
+        isCancellable: Bool = true
+    ) async throws -> [ResultHandle] {
+        operation.timeout = timeout
+        if isCancellable {
+            await withTaskCancellationHandler {
+                await submit(operation)
+            } onCancel: {
+                session.cancel(operation)
+            }
+        } else {
+            await submit(operation)
+        }
+        switch operation.outcome {
+        case .success(let results)?: return results
+        case .failure(is LeaseEndedError)?:
+            throw PoolError(
+                .leaseEnded, "a connection is valid only inside the closure it was lent to",
+                failureClass: .deterministic)
+        case .failure(let error)?: throw error
+        case nil: throw CancellationError()
+        }
+    }
+
+    private func submit(_ operation: Operation) async {
+        await withUnsafeContinuation { continuation in
+            operation.continuation = continuation
+            session.submit(operation, lease: leaseNumber)
+        }
+    }
+}
+
+/// The result of a statement without any.
+final class EmptyResult: ResultStorage {
+    static let shared = EmptyResult()
+
+    let rowCount = 0
+    let columnCount = 0
+    let affectedRows = 0
+    let commandTag = ""
+    func columnName(_ column: Int) -> String { "" }
+    func columnIndex(_ name: String) -> Int? { nil }
+    func columnType(_ column: Int) -> PostgresType { .unspecified }
+    func withCell<Result>(
+        _ row: Int,
+        _ column: Int,
+        _ body: (UnsafeRawBufferPointer?) throws -> Result
+    ) rethrows -> Result {
+        try body(nil)
+    }
+}

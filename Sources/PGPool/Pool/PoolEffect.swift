@@ -1,0 +1,58 @@
+internal import Logging
+internal import PGPoolCore
+
+/// A decision of the state machine together with what it is about, to be performed without a lock.
+enum PoolEffect {
+    case connect(Dial)
+    case close(PoolEngine.Entry, CloseReason)
+    case probe(Session, ConnectionID, QuarantinePurpose)
+    case resume(Waiter, Duration)
+    case report(PoolEngine.Entry)
+    case finish([UnsafeContinuation<Void, Never>])
+}
+
+extension PoolEngine {
+    func perform(_ effects: [PoolEffect]) {
+        for effect in effects {
+            switch effect {
+            case .connect(let dial):
+                dial.start(deadline: .now + configuration.opening.timeout)
+            case .close(let entry, let reason):
+                close(entry, reason)
+            case .probe(let session, let id, let purpose):
+                probe(session, id, purpose)
+            case .resume(let waiter, let waited):
+                resume(waiter, waited)
+            case .report(let entry):
+                reportLongLease(entry)
+            case .finish(let continuations):
+                for continuation in continuations { continuation.resume() }
+            }
+        }
+    }
+
+    private func resume(_ waiter: Waiter, _ waited: Duration) {
+        switch waiter.outcome {
+        case .success?:
+            observe(.leaseAcquired(waitTime: waited))
+        case .failure(let error as PoolError)?:
+            observe(.acquireFailed(code: error.code, waitTime: waited))
+        case .failure?, nil:
+            break
+        }
+        if let statement = waiter.statement {
+            statement.waitEnded(waiter.outcome)
+        } else {
+            waiter.continuation?.resume()
+        }
+    }
+
+    private func reportLongLease(_ entry: Entry) {
+        guard let site = entry.site?.site else { return }
+        let held = Instant.now - entry.leasedAt
+        logger.warning(
+            "a connection is held for long",
+            metadata: ["site": "\(site)", "held": "\(held.brief)", "pool": "\(configuration.name)"])
+        observe(.leaseHeldLong(site: site, useTime: held))
+    }
+}

@@ -1,0 +1,199 @@
+internal import Logging
+internal import PGPoolCore
+internal import Synchronization
+
+/// The connections' side: dial, probe, close, and what sessions report.
+extension PoolEngine: SessionEvents, ReactorHandler {
+    func makeDial(_ id: ConnectionID) -> Dial {
+        let cacheSize = configuration.statementCacheSize
+        return Dial(
+            target,
+            makeSession: { [self] connection in
+                Session(
+                    connection, id: id, reactor: reactor, events: self,
+                    statementCacheSize: cacheSize)
+            },
+            completion: { [self] outcome in
+                switch outcome {
+                case .success(let session): dialSucceeded(id, session)
+                case .failure(let failure): dialFailed(id, failure)
+                }
+            })
+    }
+
+    private func dialSucceeded(_ id: ConnectionID, _ session: Session) {
+        guard session.start() else {
+            dialFailed(
+                id,
+                DialFailure(
+                    phase: .setUp, message: "the socket cannot be watched", elapsed: .zero))
+            return
+        }
+        guard let hook = configuration.onConnect else {
+            opened(id, session)
+            return
+        }
+        // From here on the session can be closed from outside, which ends the hook's statements.
+        state.withLock { state in
+            guard var entry = state.entry(id) else { return }
+            entry.session = session
+            state.setEntry(entry)
+        }
+        let connection = PostgresConnection(session: session, leaseNumber: session.beginLease())
+        Task { [self] in
+            let started = Instant.now
+            do {
+                try await hook(connection)
+                _ = session.endLease()
+                session.acceptAsClean()
+                opened(id, session)
+            } catch {
+                session.close()
+                dialFailed(
+                    id,
+                    DialFailure(
+                        phase: .setUp, message: "onConnect failed",
+                        sqlState: (error as? PostgresError)?.sqlState,
+                        elapsed: Instant.now - started))
+            }
+        }
+    }
+
+    private func opened(_ id: ConnectionID, _ session: Session) {
+        let now = Instant.now
+        var effects: [PoolEffect] = []
+        let took = state.withLock { state -> Duration? in
+            guard state.machine.isOpening(id), var entry = state.entry(id) else { return nil }
+            let took = now - entry.startedAt
+            entry.dial = nil
+            entry.session = session
+            state.setEntry(entry)
+            state.lastConnectFailure = nil
+            state.totals.openedTotal += 1
+            state.machine.connected(id, at: now, into: &state.actions)
+            collect(&state, into: &effects)
+            return took
+        }
+        guard let took else {
+            // It was given up meanwhile; `sessionClosed` frees its slot.
+            session.close()
+            return
+        }
+        logger.debug("connection opened", metadata: metadata(session, "took", took.brief))
+        observe(.connectionOpened(createTime: took))
+        perform(effects)
+    }
+
+    private func dialFailed(_ id: ConnectionID, _ failure: DialFailure) {
+        let report = PoolError.ConnectFailure(
+            message: failure.message, sqlState: failure.sqlState,
+            phase: failure.phase.rawValue, elapsed: failure.elapsed)
+        var isNews = false
+        run { state in
+            // A dial that the pool gave up by itself says nothing of the server.
+            isNews = failure.didTimeOut || state.machine.isOpening(id)
+            if isNews {
+                state.lastConnectFailure = report
+                state.totals.connectFailuresTotal += 1
+            }
+            state.removeEntry(id)
+            state.machine.connectFailed(
+                id, failure.isDeterministic ? .deterministic : .transient, at: .now,
+                into: &state.actions)
+        }
+        guard isNews else { return }
+        logger.debug(
+            "connect failed",
+            metadata: ["pool": "\(configuration.name)", "error": "\(report)"])
+        observe(.connectFailed(sqlState: failure.sqlState, elapsed: failure.elapsed))
+    }
+
+    func close(_ entry: Entry, _ reason: CloseReason) {
+        entry.dial?.abandon(didTimeOut: reason == .openingTimeout)
+        guard let session = state.withLock({ $0.entry(entry.id)?.session }) else { return }
+        if entry.dial == nil {
+            logger.debug(
+                "closing a connection", metadata: metadata(session, "reason", reason.rawValue))
+            observe(.connectionClosed(reason: reason.rawValue))
+        }
+        session.close()
+    }
+
+    func probe(_ session: Session, _ id: ConnectionID, _ purpose: QuarantinePurpose) {
+        let statements =
+            switch purpose {
+            case .validation, .keepAlive: [""]
+            case .reset: session.resetStatements()
+            }
+        let probe = Probe(remaining: statements.count) { [self] isUsable in
+            run { state in
+                state.machine.quarantineEnded(
+                    id, isUsable: isUsable, at: .now, into: &state.actions)
+            }
+        }
+        for sql in statements {
+            let operation = Operation(Query(sql), .simple)
+            operation.completion = probe
+            session.submit(operation)
+        }
+    }
+
+    // MARK: - Reports
+
+    func sessionLost(_ session: Session, _ error: PostgresError) {
+        logger.debug(
+            "connection lost", metadata: metadata(session, "error", error.description))
+        run { $0.machine.connectionLost(session.id, at: .now, into: &$0.actions) }
+    }
+
+    func sessionClosed(_ session: Session) {
+        run { state in
+            guard state.entry(session.id) != nil else { return }
+            state.totals.closedTotal += 1
+            state.removeEntry(session.id)
+            state.machine.closed(session.id, at: .now, into: &state.actions)
+        }
+    }
+
+    func sessionNotice(_ session: Session, severity: String, sqlState: String, message: String) {
+        logger.debug(
+            "notice",
+            metadata: [
+                "pool": "\(configuration.name)", "severity": "\(severity)",
+                "sqlstate": "\(sqlState)", "message": "\(message)",
+            ])
+    }
+
+    func reactorReady(_ readiness: Readiness) {}
+
+    func reactorDeadlinePassed() {
+        run { $0.machine.timerFired(at: .now, into: &$0.actions) }
+    }
+
+    private func metadata(_ session: Session, _ key: String, _ value: String) -> Logger.Metadata {
+        [
+            "pool": "\(configuration.name)", "backend": "\(session.backendPID)",
+            "\(key)": "\(value)",
+        ]
+    }
+}
+
+/// Counts the answers to the statements of a probe.
+private final class Probe: OperationCompletion {
+    private let state: Mutex<(remaining: Int, isUsable: Bool)>
+    private let completion: @Sendable (Bool) -> Void
+
+    init(remaining: Int, completion: @escaping @Sendable (Bool) -> Void) {
+        state = Mutex((remaining, true))
+        self.completion = completion
+    }
+
+    func operationFinished(_ operation: Operation) {
+        let isUsable = state.withLock { state -> Bool? in
+            state.remaining -= 1
+            if case .failure? = operation.outcome { state.isUsable = false }
+            return state.remaining == 0 ? state.isUsable : nil
+        }
+        if let isUsable { completion(isUsable) }
+    }
+}

@@ -1,0 +1,201 @@
+internal import Logging
+internal import PGPoolCore
+internal import Synchronization
+
+/// Feeds the state machine and performs what it decides.
+///
+/// The state machine sits behind a lock, so acquiring and releasing need no hop. Under the lock
+/// decisions are made and turned into effects; the effects are performed after it. Each extension of
+/// it, in a file of its own, serves one side: callers, connections, the owner.
+final class PoolEngine: Sendable {
+    /// A slot's connection and who has it.
+    struct Entry {
+        var id: ConnectionID
+        var dial: Dial?
+        var session: Session?
+        var startedAt: Instant
+        var leasedAt = Instant(nanoseconds: 0)
+        /// Who has it; nil while nobody does.
+        var site: RawCallSite?
+    }
+
+    struct State {
+        var machine: PoolStateMachine
+        var actions: [PoolAction] = []
+        var entries: [Entry?] = []
+        var waiters: [Waiter?] = []
+        var timerToken: ReactorToken?
+        var lastConnectFailure: PoolError.ConnectFailure?
+        var finishing: [UnsafeContinuation<Void, Never>] = []
+        var totals = PoolSnapshot()
+    }
+
+    let configuration: ConnectionPool.Configuration
+    let observers: [any PoolObserver]
+    let logger: Logger
+    let reactor: Reactor
+    let target: DialTarget
+    let state: Mutex<State>
+
+    init(
+        configuration: ConnectionPool.Configuration,
+        observers: [any PoolObserver],
+        logger: Logger
+    ) {
+        self.configuration = configuration
+        self.observers = observers
+        self.logger = logger
+        reactor = configuration.reactor
+        target = configuration.target
+        let seed = configuration.seed ?? .random(in: .min ... .max)
+        state = Mutex(
+            State(machine: PoolStateMachine(settings: configuration.settings, seed: seed)))
+    }
+
+    /// Begins the upkeep.
+    func start() {
+        state.withLock { $0.timerToken = reactor.register(self) }
+        run { $0.machine.start(at: .now, into: &$0.actions) }
+    }
+
+    /// Makes a change to the state machine and performs what follows from it.
+    func run(_ change: (inout State) -> Void) {
+        var effects: [PoolEffect] = []
+        state.withLock { state in
+            change(&state)
+            collect(&state, into: &effects)
+        }
+        perform(effects)
+    }
+
+    /// Turns actions, which name things, into effects, which hold them. Called under the lock.
+    func collect(_ state: inout State, into effects: inout [PoolEffect]) {
+        guard !state.actions.isEmpty else { return }
+        for action in state.actions {
+            collect(action, &state, into: &effects)
+        }
+        state.actions.removeAll(keepingCapacity: true)
+        state.totals.peak = max(state.totals.peak, state.machine.counts.total)
+    }
+
+    private func collect(
+        _ action: PoolAction,
+        _ state: inout State,
+        into effects: inout [PoolEffect]
+    ) {
+        switch action {
+        case .connect(let id):
+            let dial = makeDial(id)
+            state.setEntry(Entry(id: id, dial: dial, startedAt: .now))
+            effects.append(.connect(dial))
+        case .close(let id, let reason):
+            guard let entry = state.entry(id) else { return }
+            effects.append(.close(entry, reason))
+        case .probe(let id, let purpose):
+            guard let session = state.entry(id)?.session else { return }
+            effects.append(.probe(session, id, purpose))
+        case .grant(let id, let waiterID):
+            guard let waiter = state.takeWaiter(waiterID) else { return }
+            let now = Instant.now
+            guard let lease = beginLease(id, waiter.site, at: now, &state) else { return }
+            waiter.outcome = .success(lease)
+            effects.append(.resume(waiter, now - waiter.enqueuedAt))
+        case .fail(let waiterID, let failure):
+            guard let waiter = state.takeWaiter(waiterID) else { return }
+            let now = Instant.now
+            let error = error(failure, waited: now - waiter.enqueuedAt, at: now, state)
+            if failure == .timedOut { state.totals.acquireTimeoutsTotal += 1 }
+            waiter.outcome = .failure(error)
+            effects.append(.resume(waiter, now - waiter.enqueuedAt))
+        case .scheduleTimer(let deadline):
+            // Under the lock, so that a later request cannot be overtaken by an earlier one.
+            if let token = state.timerToken { reactor.setDeadline(deadline, token) }
+        case .reportLongLease(let id):
+            guard let entry = state.entry(id) else { return }
+            effects.append(.report(entry))
+        case .finish:
+            if let token = state.timerToken { reactor.unregister(token) }
+            state.timerToken = nil
+            effects.append(.finish(state.finishing))
+            state.finishing.removeAll()
+        }
+    }
+
+    /// The pool as it is now.
+    var snapshot: PoolSnapshot {
+        state.withLock { snapshot($0, at: .now) }
+    }
+
+    func snapshot(_ state: State, at now: Instant) -> PoolSnapshot {
+        var snapshot = state.totals
+        let counts = state.machine.counts
+        snapshot.limit = state.machine.limit
+        snapshot.opening = counts.opening
+        snapshot.idle = counts.idle
+        snapshot.leased = counts.leased
+        snapshot.shared = counts.shared
+        snapshot.quarantined = counts.quarantined
+        snapshot.closing = counts.closing
+        snapshot.waiters = state.machine.waiters.count
+        snapshot.oldestWait = state.machine.waiters.oldestEnqueuedAt.map { now - $0 } ?? .zero
+        snapshot.generation = state.machine.generation
+        snapshot.isPaused = state.machine.isPaused
+        return snapshot
+    }
+
+    func observe(_ event: @autoclosure () -> PoolEvent) {
+        guard !observers.isEmpty else { return }
+        let event = event()
+        for observer in observers { observer.observe(event) }
+    }
+}
+
+extension PoolEngine.State {
+    func entry(_ id: ConnectionID) -> PoolEngine.Entry? {
+        let index = Int(id.index)
+        guard index < entries.count, let entry = entries[index], entry.id == id else { return nil }
+        return entry
+    }
+
+    mutating func setEntry(_ entry: PoolEngine.Entry) {
+        let index = Int(entry.id.index)
+        while entries.count <= index { entries.append(nil) }
+        entries[index] = entry
+    }
+
+    mutating func removeEntry(_ id: ConnectionID) {
+        if entry(id) != nil { entries[Int(id.index)] = nil }
+    }
+
+    /// Notes that nobody holds the connection any more; returns since when somebody did.
+    mutating func endLease(_ id: ConnectionID) -> Instant? {
+        let index = Int(id.index)
+        guard index < entries.count, entries[index]?.id == id else { return nil }
+        entries[index]?.site = nil
+        return entries[index]?.leasedAt
+    }
+
+    mutating func setWaiter(_ waiter: Waiter, _ id: WaiterID) {
+        waiter.id = id
+        let index = Int(id.index)
+        while waiters.count <= index { waiters.append(nil) }
+        waiters[index] = waiter
+    }
+
+    mutating func takeWaiter(_ id: WaiterID) -> Waiter? {
+        let index = Int(id.index)
+        guard index < waiters.count, let waiter = waiters[index], waiter.id == id else {
+            return nil
+        }
+        waiters[index] = nil
+        return waiter
+    }
+}
+
+/// A place in the source as the compiler hands it in; turned into text only when it is shown.
+struct RawCallSite: Sendable {
+    var fileID: StaticString
+    var line: UInt
+
+    var site: CallSite { CallSite(fileID, line) }
+}
