@@ -78,7 +78,7 @@ final class Dial: ReactorHandler {
             didTimeOut: didTimeOut)
     }
 
-    func reactorReady(_ readiness: Readiness) {
+    func reactorReady(_ readiness: Readiness, _ finished: inout [Operation]) {
         poll()
     }
 

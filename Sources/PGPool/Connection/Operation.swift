@@ -44,10 +44,20 @@ final class Operation: @unchecked Sendable {
 
     /// Tells whoever waits. Not to be called under a lock.
     func finish() {
+        complete()
+        resume()
+    }
+
+    /// The first half of `finish()`: gives the connection on to the next.
+    func complete() {
         // Whoever completes it refers to it: the circle ends here.
         let completion = self.completion
         self.completion = nil
         completion?.operationFinished(self)
+    }
+
+    /// The second half: wakes the task.
+    func resume() {
         continuation?.resume()
     }
 }

@@ -169,6 +169,7 @@ public final class Reactor: TaskExecutor {
         var ready: [(token: UInt64, readiness: Readiness)] = []
         var jobs: [UnownedJob] = []
         var calls: [(any ReactorHandler, Readiness)] = []
+        var finished: [Operation] = []
         while let wait = prepareToSleep() {
             poller.wait(milliseconds: wait, into: &ready)
             let isShutDown = state.withLock { state in
@@ -184,10 +185,15 @@ public final class Reactor: TaskExecutor {
                 if readiness.isEmpty {
                     handler.reactorDeadlinePassed()
                 } else {
-                    handler.reactorReady(readiness)
+                    handler.reactorReady(readiness, &finished)
                 }
             }
             calls.removeAll(keepingCapacity: true)
+            // Answers are all read before the next statements are sent, and these before tasks are
+            // woken: each send and each wake-up lets another thread in, and would break up the batch.
+            for operation in finished { operation.complete() }
+            for operation in finished { operation.resume() }
+            finished.removeAll(keepingCapacity: true)
             for job in jobs {
                 job.runSynchronously(on: asUnownedTaskExecutor())
             }
@@ -254,7 +260,10 @@ public final class Reactor: TaskExecutor {
 
 /// What a reactor calls, on its own thread. A handler must not block.
 protocol ReactorHandler: AnyObject, Sendable {
-    func reactorReady(_ readiness: Readiness)
+    /// Its descriptor is ready. Operations that are over go into `finished`; the reactor tells
+    /// whoever waits for them when all handlers have had their turn.
+    func reactorReady(_ readiness: Readiness, _ finished: inout [Operation])
+    /// Its deadline passed.
     func reactorDeadlinePassed()
 }
 

@@ -6,8 +6,7 @@ internal import Synchronization
 /// The way in: answers, in the order of what was sent; notices; the end of the connection.
 extension Session {
     /// The socket is ready.
-    func receive(_ readiness: Readiness) {
-        var finished: [Operation] = []
+    func receive(_ readiness: Readiness, _ finished: inout [Operation]) {
         var loss: PostgresError?
         var isGone = false
         state.withLock { state in
@@ -29,7 +28,6 @@ extension Session {
                 sendPending(&state)
             }
         }
-        for operation in finished { operation.finish() }
         if let loss { events.sessionLost(self, loss) }
         if isGone { events.sessionClosed(self) }
     }

@@ -184,8 +184,8 @@ final class Session: ReactorHandler {
 
     // MARK: - Reactor
 
-    func reactorReady(_ readiness: Readiness) {
-        receive(readiness)
+    func reactorReady(_ readiness: Readiness, _ finished: inout [Operation]) {
+        receive(readiness, &finished)
     }
 
     func reactorDeadlinePassed() {

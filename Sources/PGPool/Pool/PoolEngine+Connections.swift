@@ -164,7 +164,7 @@ extension PoolEngine: SessionEvents, ReactorHandler {
             ])
     }
 
-    func reactorReady(_ readiness: Readiness) {}
+    func reactorReady(_ readiness: Readiness, _ finished: inout [Operation]) {}
 
     func reactorDeadlinePassed() {
         run { $0.machine.timerFired(at: .now, into: &$0.actions) }
