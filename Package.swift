@@ -16,6 +16,7 @@ let package = Package(
     products: [
         .library(name: "PGPool", targets: ["PGPool"]),
         .library(name: "PGPoolTesting", targets: ["PGPoolTesting"]),
+        .executable(name: "local-cluster", targets: ["local-cluster"]),
         .executable(name: "pool-bench", targets: ["pool-bench"]),
     ],
     dependencies: [
@@ -57,6 +58,14 @@ let package = Package(
             ],
             swiftSettings: houseSettings
         ),
+        .executableTarget(
+            name: "local-cluster",
+            dependencies: [
+                "PGPoolTesting",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: houseSettings
+        ),
         .target(
             name: "CPoolBenchBaselines",
             dependencies: ["CLibPQ"]
@@ -86,7 +95,11 @@ let package = Package(
         ),
         .testTarget(
             name: "PGPoolTestingTests",
-            dependencies: ["PGPoolTesting"],
+            dependencies: [
+                "PGPoolTesting",
+                "local-cluster",
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ],
             swiftSettings: houseSettings
         ),
         .testTarget(

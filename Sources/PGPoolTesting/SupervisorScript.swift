@@ -1,0 +1,117 @@
+extension Supervisor {
+    /// What the supervisor process runs: a POSIX shell script, so that it needs no program of ours.
+    ///
+    /// It takes one command a line on its standard input and answers each with one line, `ok …` or
+    /// `failed …`. The other end of that input belongs to the owner alone: when the owner is gone,
+    /// however it went, `read` sees the end of it, the loop ends, and the exit trap cleans up. The
+    /// servers are its children, so that it also reaps them.
+    ///
+    /// The processes of a server are found by their working directory, which is its data
+    /// directory. So those count too whose postmaster died before them, and never one that only
+    /// happens to carry a number that was theirs. A pid file is believed only after that check.
+    static let script = #"""
+        set -u
+        bin=$1 base=$2 root=
+        umask 077
+        # A reply to an owner that is gone must not end us before we cleaned up.
+        trap '' HUP PIPE
+        trap 'exit 0' INT TERM
+        exec 3<&0 </dev/null 2>/dev/null
+
+        processes() {
+            ls -l /proc/[0-9]*/cwd | while read -r line; do
+                case $line in
+                *" -> $1/"*) line=${line#*/proc/}; printf '%s\n' "${line%%/*}" ;;
+                esac
+            done
+        }
+
+        postmaster() {
+            [ -r "$1/data/postmaster.pid" ] && read -r recorded <"$1/data/postmaster.pid" || return 0
+            for process in $(processes "$1"); do
+                [ "$process" = "$recorded" ] && printf '%s\n' "$process"
+            done
+        }
+
+        # A process forked between the listing and the kill is met in the next round.
+        kill_all() {
+            while found=$(processes "$1") && [ -n "$found" ]; do
+                kill -KILL $found
+                sleep 0.01
+            done
+        }
+
+        # Removes what a killed postmaster leaves: its shared memory segment and its lock files.
+        forget() {
+            [ -f "$1/data/postmaster.pid" ] || return 0
+            segment=$(sed -n '7s/.* //p' "$1/data/postmaster.pid")
+            [ -z "$segment" ] || ipcrm -m "$segment"
+            rm -f "$1/data/postmaster.pid" "$1"/.s.PGSQL.*
+        }
+
+        finish() {
+            trap '' INT TERM
+            [ -n "$root" ] || return 0
+            found=$(processes "$root")
+            [ -z "$found" ] || kill -CONT $found
+            for node in "$root"/*/; do
+                found=$(postmaster "${node%/}")
+                [ -z "$found" ] || kill -QUIT $found
+            done
+            rounds=0
+            while [ -n "$(processes "$root")" ] && [ $rounds -lt 200 ]; do
+                sleep 0.02
+                rounds=$((rounds + 1))
+            done
+            kill_all "$root"
+            wait
+            for node in "$root"/*/; do forget "${node%/}"; done
+            # A program that the owner left behind may still add a file while we remove.
+            rounds=0
+            until rm -rf "$root" || [ $rounds -ge 200 ]; do
+                sleep 0.02
+                rounds=$((rounds + 1))
+            done
+        }
+        trap finish EXIT
+
+        initialise() {
+            target=$1
+            set -- -D "$target/data" -U postgres -A trust --no-sync --encoding=UTF8 --locale=C
+            [ ! -f "$root/password" ] || set -- "$@" "--pwfile=$root/password"
+            "$bin/initdb" "$@" >"$target.initdb" 2>&1 3<&-
+        }
+
+        start() {
+            kill_all "$1"
+            forget "$1"
+            rm -f "$1/exit"
+            {
+                "$bin/postgres" -D "$1/data" -c "config_file=$1/postgresql.conf" >>"$1/log" 2>&1
+                echo $? >"$1/exit"
+            } >/dev/null 3<&- &
+        }
+
+        # A socket's path may have 107 bytes, and the rest of it needs its share.
+        [ ${#base} -le 60 ] || base=/tmp
+        root=$(mktemp -d "$base/pgpool-XXXXXX" || mktemp -d /tmp/pgpool-XXXXXX)
+        [ -n "$root" ] && root=$(cd "$root" && pwd -P) ||
+            { echo "failed to make a directory in $base and in /tmp"; exit 1; }
+        echo "ok $root"
+
+        while read -r verb node argument <&3; do
+            path=$root/$node
+            case $verb in
+            initialise) initialise "$path" && echo ok || echo "failed: initdb" ;;
+            start) [ -z "$(postmaster "$path")" ] && start "$path" && echo ok ||
+                echo "failed: the server is running" ;;
+            signal) found=$(postmaster "$path")
+                [ -n "$found" ] && kill "-$argument" $found && echo ok ||
+                echo "failed: the server is not running" ;;
+            kill) kill_all "$path"; wait; forget "$path"; echo ok ;;
+            processes) echo ok $(processes "$path") ;;
+            *) echo "failed: unknown command" ;;
+            esac
+        done
+        """#
+}
