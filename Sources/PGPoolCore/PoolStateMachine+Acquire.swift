@@ -38,6 +38,17 @@ extension PoolStateMachine {
         waiters.remove(waiter)
     }
 
+    /// A caller stops waiting; when it was the last one that a drain served, the drain goes on.
+    package mutating func cancel(
+        _ waiter: WaiterID,
+        at now: Instant,
+        into actions: inout Actions
+    ) -> Bool {
+        guard waiters.remove(waiter) else { return false }
+        finishQueueIfDrained(at: now, into: &actions)
+        return true
+    }
+
     /// A lease comes back.
     ///
     /// A lease that was closed by force meanwhile is no longer known; then nothing happens.

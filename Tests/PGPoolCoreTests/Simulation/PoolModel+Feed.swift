@@ -68,7 +68,8 @@ extension PoolModel {
             }
             machine.closed(id, at: instant, into: &actions)
         case .lost(let id):
-            if isCurrent(id) {
+            // A dial fails or is answered; only what was open can be lost.
+            if isCurrent(id), connections[Int(id.index)].state != .opening {
                 connections[Int(id.index)].isLost = true
             }
             machine.connectionLost(id, at: instant, into: &actions)

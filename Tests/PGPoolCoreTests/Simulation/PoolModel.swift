@@ -154,7 +154,7 @@ struct PoolModel: Sendable {
 
     private mutating func cancel(_ waiter: WaiterID) throws {
         let place = queue.firstIndex { $0.id == waiter }
-        let wasWaiting = machine.cancel(waiter)
+        let wasWaiting = machine.cancel(waiter, at: instant, into: &actions)
         try require(
             wasWaiting == (place != nil),
             "cancel(\(waiter)) says \(wasWaiting), in the queue at \(String(describing: place))"
