@@ -23,6 +23,12 @@ extension PoolModel {
             try require(deadline > now, "queued with a deadline that passed")
             queue.append(Waiter(id: waiter, deadline: deadline))
             earliestWaiterDeadline = min(earliestWaiterDeadline, deadline)
+            // The bound holds where the heap grows.
+            let live = queue.count + total + actions.count
+            try require(
+                machine.timers.count <= 2 * live + 64 || deadline == ModelSettings.never,
+                "\(machine.timers.count) deadlines for \(live) that live"
+            )
         case .refused(let refusal):
             try checkRefusal(refusal, deadline, holdsLease, wasFull)
         }

@@ -64,14 +64,6 @@ extension PoolModel {
             "\(machine.waiters.count) waiters, the world knows \(queue)"
         )
         try require(queue.count <= machine.settings.maxWaiters, "\(queue.count) waiters")
-        if case .acquire = event {
-            // The bound holds where the heap grows.
-            let live = queue.count + total
-            try require(
-                machine.timers.count <= 2 * live + 64,
-                "\(machine.timers.count) deadlines for \(live) that live"
-            )
-        }
         if event == .timerFired, earliestWaiterDeadline <= now {
             throw Violation("a waiter still waits past \(earliestWaiterDeadline)")
         }

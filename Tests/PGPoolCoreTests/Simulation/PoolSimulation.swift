@@ -282,7 +282,10 @@ extension PoolSimulation {
     private mutating func comeToRest() throws {
         weather = .healthy
         try apply(.resume)
-        try settle(isDone: { $0.queue.isEmpty && $0.total == $0.machine.counts.idle })
+        try settle {
+            $0.queue.isEmpty && $0.total == $0.machine.counts.idle
+                && $0.total >= min($0.machine.settings.minIdle, $0.limit)
+        }
         if model.phase == .running {
             let idle = model.machine.counts.idle
             let wanted = min(model.machine.settings.minIdle, model.limit)
@@ -292,11 +295,11 @@ extension PoolSimulation {
             )
             try apply(.drain(queue: 0, leases: 0))
         }
-        try settle(isDone: { $0.phase == .finished })
+        try settle { $0.phase == .finished }
     }
 
     /// Answers everything that is open to an answer, until the pool is done.
-    private mutating func settle(isDone: (PoolModel) -> Bool) throws {
+    private mutating func settle(until isDone: (PoolModel) -> Bool) throws {
         for _ in 0..<2_000 {
             if isDone(model) || model.phase == .finished { return }
             let before = eventCount
