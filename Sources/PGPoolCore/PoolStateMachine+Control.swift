@@ -29,8 +29,10 @@ extension PoolStateMachine {
     }
 
     /// Stops granting. Callers queue, and their deadlines go on.
+    ///
+    /// A drain serves its queue, so it can't be paused.
     package mutating func pause() {
-        isPaused = true
+        if lifecycle == .running { isPaused = true }
     }
 
     package mutating func resume(at now: Instant, into actions: inout Actions) {
