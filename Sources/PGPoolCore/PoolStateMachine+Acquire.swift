@@ -126,8 +126,9 @@ extension PoolStateMachine {
         into actions: inout Actions
     ) {
         if !isPaused, let waiter = waiters.popFirst() {
-            lease(id, at: now, into: &actions)
+            // First this grant: the lease may ask for supply, and that may grant to those behind.
             actions.append(.grant(id, to: waiter))
+            lease(id, at: now, into: &actions)
             finishQueueIfDrained(at: now, into: &actions)
             return
         }
