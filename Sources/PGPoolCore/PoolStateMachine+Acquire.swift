@@ -38,6 +38,17 @@ extension PoolStateMachine {
         waiters.remove(waiter)
     }
 
+    /// A caller stops waiting; when it was the last one that a drain served, the drain goes on.
+    package mutating func cancel(
+        _ waiter: WaiterID,
+        at now: Instant,
+        into actions: inout Actions
+    ) -> Bool {
+        guard waiters.remove(waiter) else { return false }
+        finishQueueIfDrained(at: now, into: &actions)
+        return true
+    }
+
     /// A lease comes back.
     ///
     /// A lease that was closed by force meanwhile is no longer known; then nothing happens.
@@ -115,8 +126,9 @@ extension PoolStateMachine {
         into actions: inout Actions
     ) {
         if !isPaused, let waiter = waiters.popFirst() {
-            lease(id, at: now, into: &actions)
+            // First this grant: the lease may ask for supply, and that may grant to those behind.
             actions.append(.grant(id, to: waiter))
+            lease(id, at: now, into: &actions)
             finishQueueIfDrained(at: now, into: &actions)
             return
         }

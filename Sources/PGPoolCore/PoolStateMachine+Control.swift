@@ -29,8 +29,10 @@ extension PoolStateMachine {
     }
 
     /// Stops granting. Callers queue, and their deadlines go on.
+    ///
+    /// A drain serves its queue, so it can't be paused.
     package mutating func pause() {
-        isPaused = true
+        if lifecycle == .running { isPaused = true }
     }
 
     package mutating func resume(at now: Instant, into actions: inout Actions) {
@@ -55,13 +57,14 @@ extension PoolStateMachine {
             enterDrain(
                 min(queueUntil, oldQueue),
                 min(leasesUntil, oldLeases),
+                scheduled: oldQueue,
                 at: now,
                 into: &actions
             )
         case .closing(let oldLeases):
-            let earlier = min(leasesUntil, oldLeases)
-            lifecycle = .closing(leasesUntil: earlier)
-            scheduleOrEndLeases(at: now, earlier, into: &actions)
+            guard leasesUntil < oldLeases else { return }
+            lifecycle = .closing(leasesUntil: leasesUntil)
+            scheduleOrEndLeases(at: now, leasesUntil, into: &actions)
         case .closed:
             break
         }
@@ -70,17 +73,19 @@ extension PoolStateMachine {
     private mutating func enterDrain(
         _ queueUntil: Instant,
         _ leasesUntil: Instant,
+        scheduled: Instant = .distantFuture,
         at now: Instant,
         into actions: inout Actions
     ) {
         lifecycle = .draining(queueUntil: queueUntil, leasesUntil: leasesUntil)
-        provision(at: now, into: &actions)
-        if queueUntil <= now {
+        guard now < queueUntil else {
             endQueue(at: now, into: &actions)
-        } else {
-            schedule(.drainQueue, at: queueUntil, into: &actions)
-            finishQueueIfDrained(at: now, into: &actions)
+            return
         }
+        provision(at: now, into: &actions)
+        finishQueueIfDrained(at: now, into: &actions)
+        guard case .draining = lifecycle, queueUntil < scheduled else { return }
+        schedule(.drainQueue, at: queueUntil, into: &actions)
     }
 
     /// Ends the first phase of a drain as soon as nobody waits.
@@ -134,6 +139,7 @@ extension PoolStateMachine {
         }
         if counts.total == 0 {
             lifecycle = .closed
+            timers = TimerHeap()
             actions.append(.finish)
         }
     }

@@ -101,6 +101,7 @@ extension PoolStateMachine {
         slots.move(id, to: .free, at: now)
         if failure == .deterministic, counts.open == 0 {
             failAllWaiters(.connectFailed, into: &actions)
+            finishQueueIfDrained(at: now, into: &actions)
         }
         settle(at: now, into: &actions)
     }

@@ -2,12 +2,14 @@
 extension PoolStateMachine {
     /// The instant that was asked for with `scheduleTimer` has come.
     package mutating func timerFired(at now: Instant, into actions: inout Actions) {
-        armedAt = .distantFuture
+        // Nothing asks for a timer while what is due is worked off; the loop comes to it itself.
+        armedAt = Instant(nanoseconds: .min)
         while let entry = timers.first, entry.deadline <= now {
             _ = timers.popFirst()
             guard isLive(entry) else { continue }
             fire(entry.subject, at: now, into: &actions)
         }
+        armedAt = .distantFuture
         // Stale entries are dropped here, so that a timer is not asked for in vain.
         while let entry = timers.first, !isLive(entry) {
             _ = timers.popFirst()

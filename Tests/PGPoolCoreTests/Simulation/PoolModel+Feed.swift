@@ -1,0 +1,140 @@
+@testable import PGPoolCore
+
+/// Events whose answer the model can judge at once.
+extension PoolModel {
+    mutating func acquire(_ timeout: Int64, _ holdsLease: Bool) throws {
+        let deadline = ModelSettings.later(now, timeout)
+        let wasFull = leased >= limit
+        let waitersBefore = queue.count
+        let decision = machine.acquire(
+            deadline: Instant(nanoseconds: deadline),
+            holdsLease: holdsLease,
+            at: instant,
+            into: &actions
+        )
+        switch decision {
+        case .granted(let id):
+            // Dials that the grant asks for come after it.
+            try require(waitersBefore == 0, "granted past \(waitersBefore) waiters")
+            try grant(id)
+            try checkIsLastUsed(id)
+        case .queued(let waiter):
+            try require(!(holdsLease && wasFull), "a nested acquire waits for itself")
+            try require(deadline > now, "queued with a deadline that passed")
+            queue.append(Waiter(id: waiter, deadline: deadline))
+            earliestWaiterDeadline = min(earliestWaiterDeadline, deadline)
+            // The bound holds where the heap grows.
+            let live = queue.count + total + actions.count
+            try require(
+                machine.timers.count <= 2 * live + 64 || deadline == ModelSettings.never,
+                "\(machine.timers.count) deadlines for \(live) that live"
+            )
+        case .refused(let refusal):
+            try checkRefusal(refusal, deadline, holdsLease, wasFull)
+        }
+    }
+
+    private func checkRefusal(
+        _ refusal: AcquireRefusal,
+        _ deadline: Int64,
+        _ holdsLease: Bool,
+        _ wasFull: Bool
+    ) throws {
+        let isRight =
+            switch refusal {
+            case .queueFull: queue.count == machine.settings.maxWaiters
+            case .shutDown: phase != .running
+            case .nested: holdsLease && wasFull
+            case .timedOut: deadline <= now
+            }
+        try require(isRight, "refused without cause: \(refusal)")
+    }
+
+    /// The lease must be the one used last among those that need no round trip.
+    private func checkIsLastUsed(_ id: ConnectionID) throws {
+        let lastUsed = connections[Int(id.index)].lastUsed
+        for index in connections.indices
+        where connections[index].state == .idle && connections[index].lastUsed > lastUsed {
+            let isExpired = connections[index].expiresAt <= now
+            try require(
+                isExpired,
+                "\(id) was granted, but \(self.id(at: index)) was used later"
+            )
+        }
+    }
+
+    /// What the world says of a connection.
+    mutating func feedConnection(_ event: SimulatedEvent) throws {
+        switch event {
+        case .connected(let id): try connected(id)
+        case .connectFailed(let id, let failure): try connectFailed(id, failure)
+        case .closed(let id):
+            if isCurrent(id), connections[Int(id.index)].state == .closing {
+                move(Int(id.index), to: .free)
+            }
+            machine.closed(id, at: instant, into: &actions)
+        case .lost(let id):
+            // A dial fails or is answered; only what was open can be lost.
+            if isCurrent(id), connections[Int(id.index)].state != .opening {
+                connections[Int(id.index)].isLost = true
+            }
+            machine.connectionLost(id, at: instant, into: &actions)
+        case .quarantineEnded(let id, let isUsable):
+            if isCurrent(id), case .quarantined = connections[Int(id.index)].state {
+                let index = Int(id.index)
+                move(index, to: .idle)
+                connections[index].provenAt = now
+                connections[index].isDirty = false
+                connections[index].isSpoilt = !isUsable
+            }
+            machine.quarantineEnded(id, isUsable: isUsable, at: instant, into: &actions)
+        default:
+            break
+        }
+    }
+
+    private mutating func connected(_ id: ConnectionID) throws {
+        let index = Int(id.index)
+        let isAnswer = isCurrent(id) && connections[index].state == .opening
+        if isAnswer {
+            move(index, to: .idle)
+            connections[index].lastUsed = now
+            connections[index].provenAt = now
+            isFailing = false
+        }
+        machine.connected(id, at: instant, into: &actions)
+        if isAnswer {
+            // Drawn by the machine; the model only knows the bounds.
+            let expiresAt = machine.slots.slots[index].expiresAt.nanoseconds
+            connections[index].expiresAt = expiresAt
+            guard settings.maxLifetime != ModelSettings.never else { return }
+            let latest = now + settings.maxLifetime
+            try require(
+                expiresAt <= latest && expiresAt >= latest - settings.maxLifetime / 4,
+                "expires at \(expiresAt), at most \(latest)"
+            )
+        }
+    }
+
+    private mutating func connectFailed(_ id: ConnectionID, _ failure: ConnectFailure) throws {
+        let index = Int(id.index)
+        let state = isCurrent(id) ? connections[index].state : .free
+        if state == .opening || state == .closing {
+            move(index, to: .free)
+        }
+        machine.connectFailed(id, failure, at: instant, into: &actions)
+        if state == .opening {
+            try noteFailure()
+        }
+    }
+
+    /// The endpoint failed: an attempt must be held back from now on, and not for too long.
+    mutating func noteFailure() throws {
+        isFailing = true
+        let until = machine.backoffUntil?.nanoseconds ?? now
+        try require(
+            until > now && until <= now + max(settings.backoffMaximum, settings.backoffMinimum),
+            "a dial failed at \(now) and the back-off ends at \(until)"
+        )
+    }
+}
