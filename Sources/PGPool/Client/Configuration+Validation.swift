@@ -12,7 +12,9 @@ extension ConnectionPool.Configuration {
         }
         check((1...100_000).contains(maxConnections), "maxConnections: 1 to 100,000")
         check(
-            minIdle >= 0 && minIdle <= max(0, maxConnections), "minIdle: 0 to maxConnections")
+            minIdle >= 0 && minIdle <= max(0, maxConnections),
+            "minIdle: 0 to maxConnections"
+        )
         check(!host.isEmpty, "host: must not be empty")
         check(hasValidPorts, "port: 1 to 65,535, one or as many as there are hosts")
         check(acquire.timeout > .zero, "acquire.timeout: more than 0")
@@ -22,28 +24,34 @@ extension ConnectionPool.Configuration {
         check(opening.backoffBase > .zero, "opening.backoffBase: more than 0")
         check(
             opening.backoffMaximum >= opening.backoffBase,
-            "opening.backoffMaximum: at least opening.backoffBase")
+            "opening.backoffMaximum: at least opening.backoffBase"
+        )
         check(lifetime.maximum.map { $0 > .zero } ?? true, "lifetime.maximum: more than 0")
         check(lifetime.idleTimeout.map { $0 > .zero } ?? true, "lifetime.idleTimeout: more than 0")
         check(upkeep.validationBypass >= .zero, "upkeep.validationBypass: 0 or more")
         check(
             upkeep.keepAliveInterval.map { $0 > .zero } ?? true,
-            "upkeep.keepAliveInterval: more than 0")
+            "upkeep.keepAliveInterval: more than 0"
+        )
         check(upkeep.probeTimeout > .zero, "upkeep.probeTimeout: more than 0")
         check(
             upkeep.longLeaseThreshold.map { $0 > .zero } ?? true,
-            "upkeep.longLeaseThreshold: more than 0")
+            "upkeep.longLeaseThreshold: more than 0"
+        )
         check(statementCacheSize >= 0, "statementCacheSize: 0 or more")
         check(
             name.utf8.count <= 63 && name.utf8.allSatisfy { (32...126).contains($0) },
-            "name: at most 63 printable ASCII characters")
+            "name: at most 63 printable ASCII characters"
+        )
         for key in serverSettings.keys.sorted() where !Self.isSettingName(key) {
             problems.append("serverSettings: \(key) is not the name of a setting")
         }
         guard problems.isEmpty else {
             throw PoolError(
-                .invalidConfiguration, problems.joined(separator: "; "),
-                failureClass: .deterministic)
+                .invalidConfiguration,
+                problems.joined(separator: "; "),
+                failureClass: .deterministic
+            )
         }
     }
 
@@ -99,7 +107,11 @@ extension ConnectionPool.Configuration {
                 .joined(separator: " ")
         }
         return DialTarget(
-            parameters: all, host: host, port: port, secrets: [password?.value ?? ""])
+            parameters: all,
+            host: host,
+            port: port,
+            secrets: [password?.value ?? ""]
+        )
     }
 
     /// Spaces and backslashes take a backslash (PostgreSQL manual, 34.1.2, `options`).

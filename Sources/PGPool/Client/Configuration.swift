@@ -123,8 +123,10 @@ extension ConnectionPool {
         public init(url: String, maxConnections: Int) throws {
             guard var parts = DialTarget.parse(url) else {
                 throw PoolError(
-                    .invalidConfiguration, "url: not a connection URL that libpq can read",
-                    failureClass: .deterministic)
+                    .invalidConfiguration,
+                    "url: not a connection URL that libpq can read",
+                    failureClass: .deterministic
+                )
             }
             host = parts.removeValue(forKey: "host") ?? "localhost"
             port = parts.removeValue(forKey: "port") ?? "5432"

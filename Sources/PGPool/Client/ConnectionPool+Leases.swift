@@ -18,14 +18,19 @@ extension ConnectionPool {
         _ body: (PostgresConnection) async throws -> sending Result
     ) async throws -> sending Result {
         let lease = try await engine.acquire(
-            acquireTimeout, RawCallSite(fileID: fileID, line: line))
+            acquireTimeout,
+            RawCallSite(fileID: fileID, line: line)
+        )
         defer { engine.release(lease) }
         let connection = PostgresConnection(session: lease.session, leaseNumber: lease.number)
         guard engine.configuration.acquire.detectsNesting else {
             return try await body(connection)
         }
         let held = HeldLease(
-            engine: ObjectIdentifier(engine), id: lease.id, outer: HeldLease.current)
+            engine: ObjectIdentifier(engine),
+            id: lease.id,
+            outer: HeldLease.current
+        )
         return try await HeldLease.$current.withValue(held) {
             Handover(value: try await body(connection))
         }.value

@@ -27,7 +27,9 @@ public actor ConnectionPool {
     /// - Throws: ``PoolError`` with the code `invalidConfiguration`.
     public init(_ url: String, maxConnections: Int, logger: Logger? = nil) throws {
         try self.init(
-            configuration: Configuration(url: url, maxConnections: maxConnections), logger: logger)
+            configuration: Configuration(url: url, maxConnections: maxConnections),
+            logger: logger
+        )
     }
 
     /// A pool by configuration. It starts at once to open what should be idle; nothing else.
@@ -65,8 +67,10 @@ public actor ConnectionPool {
     public nonisolated func resize(to limit: Int) throws {
         guard (1...100_000).contains(limit) else {
             throw PoolError(
-                .invalidConfiguration, "maxConnections: 1 to 100,000",
-                failureClass: .deterministic)
+                .invalidConfiguration,
+                "maxConnections: 1 to 100,000",
+                failureClass: .deterministic
+            )
         }
         engine.resize(to: limit)
     }

@@ -71,8 +71,10 @@ public struct PostgresConnection: Sendable {
         case .success(let results)?: return results
         case .failure(is LeaseEndedError)?:
             throw PoolError(
-                .leaseEnded, "a connection is valid only inside the closure it was lent to",
-                failureClass: .deterministic)
+                .leaseEnded,
+                "a connection is valid only inside the closure it was lent to",
+                failureClass: .deterministic
+            )
         case .failure(let error)?: throw error
         case nil: throw CancellationError()
         }

@@ -100,7 +100,8 @@ extension Transaction {
             throw PoolError(
                 .transactionRolledBack,
                 "a statement of the transaction had failed, so COMMIT rolled it back",
-                failureClass: .rolledBack)
+                failureClass: .rolledBack
+            )
         }
     }
 }

@@ -45,8 +45,10 @@ final class Dial: ReactorHandler {
     ) {
         self.target = target
         self.makeSession = makeSession
-        reactor = Self.reactors[
-            Self.next.wrappingAdd(1, ordering: .relaxed).newValue & 1]
+        reactor =
+            Self.reactors[
+                Self.next.wrappingAdd(1, ordering: .relaxed).newValue & 1
+            ]
         state = Mutex(State(completion: completion))
     }
 
@@ -75,7 +77,8 @@ final class Dial: ReactorHandler {
         let phase = state.withLock { $0.phase }
         finish(
             failing: didTimeOut ? "timed out while \(phase.rawValue)" : "given up",
-            didTimeOut: didTimeOut)
+            didTimeOut: didTimeOut
+        )
     }
 
     func reactorReady(_ readiness: Readiness, _ finished: inout [Operation]) {
@@ -127,7 +130,10 @@ final class Dial: ReactorHandler {
     ) -> Bool {
         if let token = state.socketToken { reactor.unregister(token) }
         state.socketToken = reactor.register(
-            self, descriptor: PQsocket(connection), interest: interest)
+            self,
+            descriptor: PQsocket(connection),
+            interest: interest
+        )
         return state.socketToken != nil
     }
 
@@ -208,8 +214,14 @@ final class Dial: ReactorHandler {
         completion?(
             .failure(
                 DialFailure(
-                    phase: phase, message: text, sqlState: sqlState,
-                    elapsed: Instant.now - started, didTimeOut: didTimeOut)))
+                    phase: phase,
+                    message: text,
+                    sqlState: sqlState,
+                    elapsed: Instant.now - started,
+                    didTimeOut: didTimeOut
+                )
+            )
+        )
     }
 
     /// A verbose message carries the SQLSTATE, as in `FATAL:  28P01: password …`, and the place in

@@ -85,7 +85,11 @@ protocol Poller: Sendable {
         ) {
             withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: Self.capacity) { events in
                 let count = epoll_wait(
-                    epoll, events.baseAddress, Int32(Self.capacity), milliseconds)
+                    epoll,
+                    events.baseAddress,
+                    Int32(Self.capacity),
+                    milliseconds
+                )
                 guard count > 0 else { return }
                 for event in events[0..<Int(count)] {
                     if event.data.u64 == Self.wakeToken {

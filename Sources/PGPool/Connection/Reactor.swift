@@ -115,7 +115,10 @@ public final class Reactor: TaskExecutor {
             }
             let serial = state.registrations[index].serial &+ 1
             state.registrations[index] = Registration(
-                serial: serial, handler: handler, descriptor: descriptor)
+                serial: serial,
+                handler: handler,
+                descriptor: descriptor
+            )
             return ReactorToken(index: index, serial: serial)
         }
         guard descriptor < 0 || poller.watch(descriptor, interest, token: token.rawValue) else {
@@ -251,7 +254,8 @@ public final class Reactor: TaskExecutor {
             } else if registration.deadline != .distantFuture {
                 registration.heapDeadline = registration.deadline
                 state.timers.insert(
-                    Timer(deadline: registration.deadline, token: first.token))
+                    Timer(deadline: registration.deadline, token: first.token)
+                )
             }
             state.registrations[token.index] = registration
         }

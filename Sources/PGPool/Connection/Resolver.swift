@@ -73,7 +73,14 @@ enum Resolver {
     private static func numeric(_ info: addrinfo) -> String? {
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
             let status = getnameinfo(
-                info.ai_addr, info.ai_addrlen, buffer.baseAddress, 256, nil, 0, NI_NUMERICHOST)
+                info.ai_addr,
+                info.ai_addrlen,
+                buffer.baseAddress,
+                256,
+                nil,
+                0,
+                NI_NUMERICHOST
+            )
             guard status == 0, let start = buffer.baseAddress else { return nil }
             return String(cString: start)
         }

@@ -47,14 +47,18 @@ final class ResultHandle: ResultStorage {
         let (row, column) = (Int32(row), Int32(column))
         guard PQgetisnull(result, row, column) == 0 else { return try body(nil) }
         let length = Int(PQgetlength(result, row, column))
-        return try body(UnsafeRawBufferPointer(start: PQgetvalue(result, row, column), count: length))
+        return try body(
+            UnsafeRawBufferPointer(start: PQgetvalue(result, row, column), count: length)
+        )
     }
 }
 
 /// What libpq says of an error.
 enum ErrorReport {
     static func field(_ result: OpaquePointer, _ code: Character) -> String? {
-        code.asciiValue.flatMap { PQresultErrorField(result, Int32($0)) }.map { String(cString: $0) }
+        code.asciiValue.flatMap { PQresultErrorField(result, Int32($0)) }.map {
+            String(cString: $0)
+        }
     }
 
     static func sqlState(_ result: OpaquePointer) -> SQLState? {
@@ -75,7 +79,10 @@ enum ErrorReport {
         let state = sqlState(result)
         let severity = state == nil ? "FATAL" : severity(result)
         let verdict = FailureClassifier.classify(
-            state, isFatal: severity != "ERROR", phase: phase)
+            state,
+            isFatal: severity != "ERROR",
+            phase: phase
+        )
         let error = PostgresError(
             sqlState: state,
             severity: severity,

@@ -43,7 +43,8 @@ extension Session {
                 finished.append(operation)
             }
             state.pending.removeAll { $0.outcome != nil }
-            for operation in state.sent where operation.outcome == nil && operation.deadline <= now {
+            for operation in state.sent where operation.outcome == nil && operation.deadline <= now
+            {
                 if operation.didTimeOut {
                     // The server does not even answer the cancel request.
                     noteLost(&state, message: "no answer to a cancel request")
@@ -68,8 +69,11 @@ extension Session {
 
     static func timeout(of operation: Operation, _ failureClass: FailureClass) -> PostgresError {
         PostgresError(
-            sqlState: .queryCanceled, message: "the statement's timeout passed",
-            failureClass: failureClass, sql: operation.query.sql)
+            sqlState: .queryCanceled,
+            message: "the statement's timeout passed",
+            failureClass: failureClass,
+            sql: operation.query.sql
+        )
     }
 
     func armNextDeadline(_ state: State) {

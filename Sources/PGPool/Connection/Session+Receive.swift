@@ -120,7 +120,10 @@ extension Session {
         _ state: inout State
     ) {
         let (error, verdict) = ErrorReport.error(
-            result, phase: operation?.phase ?? .nothingSent, sql: operation?.query.sql)
+            result,
+            phase: operation?.phase ?? .nothingSent,
+            sql: operation?.query.sql
+        )
         if let operation, operation.error == nil { operation.error = error }
         if verdict.connection != .keep {
             if state.fatalError == nil { state.fatalError = error }
@@ -139,7 +142,9 @@ extension Session {
             operation.error = PostgresError(
                 sqlState: .featureNotSupported,
                 message: "COPY to or from the client cannot be run as a query",
-                failureClass: .deterministic, sql: operation.query.sql)
+                failureClass: .deterministic,
+                sql: operation.query.sql
+            )
         }
         guard operation.kind == .simple, PQresultStatus(result) == PGRES_COPY_IN else {
             // In a pipeline the server waits for data and libpq for the server.
@@ -155,7 +160,11 @@ extension Session {
         state.isLost = true
         if state.fatalError == nil, !message.isEmpty {
             state.fatalError = PostgresError(
-                sqlState: nil, severity: "FATAL", message: message, failureClass: .notExecuted)
+                sqlState: nil,
+                severity: "FATAL",
+                message: message,
+                failureClass: .notExecuted
+            )
         }
     }
 
@@ -186,7 +195,8 @@ extension Session {
     /// Takes every statement out with the class that is true for it: the connection is gone.
     func takeAll(_ state: inout State) -> [Operation] {
         var finished: [Operation] = []
-        for (operation, wasSent) in state.sent.map({ ($0, true) }) + state.pending.map({ ($0, false) })
+        for (operation, wasSent) in state.sent.map({ ($0, true) })
+            + state.pending.map({ ($0, false) })
         where operation.outcome == nil {
             let phase = wasSent ? operation.phase : .nothingSent
             let error =

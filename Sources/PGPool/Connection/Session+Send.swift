@@ -128,7 +128,14 @@ extension Session {
         }
         let executed = operation.query.parameters.withPointers { pointers, lengths, formats in
             PQsendQueryPrepared(
-                connection, name, Int32(values.count), pointers, lengths, formats, 1)
+                connection,
+                name,
+                Int32(values.count),
+                pointers,
+                lengths,
+                formats,
+                1
+            )
         }
         return executed == 1 && PQpipelineSync(connection) == 1
     }
@@ -149,7 +156,12 @@ extension Session {
         operation.precedingResults += 1
         let types = operation.query.parameters.values.map(\.type.rawValue)
         return PQsendPrepare(
-            connection, name, operation.query.sql, Int32(types.count), types) == 1
+            connection,
+            name,
+            operation.query.sql,
+            Int32(types.count),
+            types
+        ) == 1
     }
 
     /// Hands the system what libpq holds; while it does not take all, waits for writable as well as
@@ -166,7 +178,10 @@ extension Session {
         guard wantsToWrite != state.wantsToWrite, let token = state.token else { return }
         state.wantsToWrite = wantsToWrite
         reactor.setInterest(
-            wantsToWrite ? [.readable, .writable] : .readable, of: state.descriptor, token)
+            wantsToWrite ? [.readable, .writable] : .readable,
+            of: state.descriptor,
+            token
+        )
     }
 
     func armDeadline(_ deadline: Instant, _ state: State) {
@@ -188,7 +203,8 @@ extension Parameters {
         guard count > 0 else { return body(nil, nil, nil) }
         return bytes.withUnsafeBytes { buffer in
             withUnsafeTemporaryAllocation(
-                of: UnsafePointer<CChar>?.self, capacity: count
+                of: UnsafePointer<CChar>?.self,
+                capacity: count
             ) { pointers in
                 withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 * count) { numbers in
                     // An empty buffer has no address, and libpq takes none for NULL.
@@ -197,15 +213,22 @@ extension Parameters {
                     for (index, value) in values.enumerated() {
                         let address = buffer.baseAddress?.assumingMemoryBound(to: CChar.self)
                         pointers.initializeElement(
-                            at: index, to: value.isNull ? nil : address.map { $0 + start } ?? empty)
+                            at: index,
+                            to: value.isNull ? nil : address.map { $0 + start } ?? empty
+                        )
                         numbers.initializeElement(at: index, to: Int32(value.end - start))
                         numbers.initializeElement(
-                            at: count + index, to: value.isBinary ? 1 : 0)
+                            at: count + index,
+                            to: value.isBinary ? 1 : 0
+                        )
                         start = value.end
                     }
                     let lengths = UnsafePointer(numbers.baseAddress)
                     return body(
-                        UnsafePointer(pointers.baseAddress), lengths, lengths.map { $0 + count })
+                        UnsafePointer(pointers.baseAddress),
+                        lengths,
+                        lengths.map { $0 + count }
+                    )
                 }
             }
         }

@@ -66,8 +66,11 @@ final class Session: ReactorHandler {
         let descriptor = PQsocket(connection)
         state = Mutex(
             State(
-                connection: connection, descriptor: descriptor,
-                statements: StatementCache(capacity: statementCacheSize)))
+                connection: connection,
+                descriptor: descriptor,
+                statements: StatementCache(capacity: statementCacheSize)
+            )
+        )
         installNoticeReceiver()
     }
 
@@ -91,8 +94,11 @@ final class Session: ReactorHandler {
                         session,
                         severity: ErrorReport.severity(result),
                         sqlState: ErrorReport.field(result, "C") ?? "",
-                        message: ErrorReport.field(result, "M") ?? "")
-                }, context)
+                        message: ErrorReport.field(result, "M") ?? ""
+                    )
+                },
+                context
+            )
         }
     }
 

@@ -39,7 +39,9 @@ struct StatementCache {
             return .prepared(name: entry.name, changesSession: entry.changesSession)
         }
         var evicted: String?
-        if entries.count >= capacity, let oldest = entries.min(by: { $0.value.lastUse < $1.value.lastUse }) {
+        if entries.count >= capacity,
+            let oldest = entries.min(by: { $0.value.lastUse < $1.value.lastUse })
+        {
             evicted = oldest.value.name
             entries.removeValue(forKey: oldest.key)
         }

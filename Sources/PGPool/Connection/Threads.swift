@@ -25,7 +25,8 @@ func startThread(named name: String, _ body: @escaping @Sendable () -> Void) {
     var thread = pthread_t()
     let box = Unmanaged.passRetained(Box(name, body))
     let status = pthread_create(
-        &thread, &attributes,
+        &thread,
+        &attributes,
         { raw in
             guard let raw else { return nil }
             let box = Unmanaged<Box>.fromOpaque(raw).takeRetainedValue()
@@ -34,7 +35,9 @@ func startThread(named name: String, _ body: @escaping @Sendable () -> Void) {
             #endif
             box.body()
             return nil
-        }, box.toOpaque())
+        },
+        box.toOpaque()
+    )
     pthread_attr_destroy(&attributes)
     if status != 0 { box.release() }
 }

@@ -52,7 +52,8 @@ extension PoolEngine {
         let held = Instant.now - entry.leasedAt
         logger.warning(
             "a connection is held for long",
-            metadata: ["site": "\(site)", "held": "\(held.brief)", "pool": "\(configuration.name)"])
+            metadata: ["site": "\(site)", "held": "\(held.brief)", "pool": "\(configuration.name)"]
+        )
         observe(.leaseHeldLong(site: site, useTime: held))
     }
 }

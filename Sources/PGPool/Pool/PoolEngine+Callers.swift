@@ -11,7 +11,11 @@ extension PoolEngine {
         var effects: [PoolEffect] = []
         let answer = state.withLock { state -> Answer in
             let decision = state.machine.acquire(
-                deadline: deadline, holdsLease: held != nil, at: now, into: &state.actions)
+                deadline: deadline,
+                holdsLease: held != nil,
+                at: now,
+                into: &state.actions
+            )
             let answer = settle(decision, site, nil, held, at: now, &state)
             collect(&state, into: &effects)
             return answer
@@ -37,7 +41,11 @@ extension PoolEngine {
         var effects: [PoolEffect] = []
         let answer = state.withLock { state -> Answer in
             let decision = state.machine.acquire(
-                deadline: deadline, holdsLease: held != nil, at: now, into: &state.actions)
+                deadline: deadline,
+                holdsLease: held != nil,
+                at: now,
+                into: &state.actions
+            )
             let answer = settle(decision, site, run, held, at: now, &state)
             collect(&state, into: &effects)
             return answer
@@ -156,7 +164,11 @@ extension PoolEngine {
         let leasedAt = state.withLock { state -> Instant in
             let leasedAt = state.endLease(lease.id) ?? now
             state.machine.release(
-                lease.id, Self.outcome(condition), at: now, into: &state.actions)
+                lease.id,
+                Self.outcome(condition),
+                at: now,
+                into: &state.actions
+            )
             collect(&state, into: &effects)
             return leasedAt
         }

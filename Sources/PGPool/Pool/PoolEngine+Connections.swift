@@ -10,15 +10,20 @@ extension PoolEngine: SessionEvents, ReactorHandler {
             target,
             makeSession: { [self] connection in
                 Session(
-                    connection, id: id, reactor: reactor, events: self,
-                    statementCacheSize: cacheSize)
+                    connection,
+                    id: id,
+                    reactor: reactor,
+                    events: self,
+                    statementCacheSize: cacheSize
+                )
             },
             completion: { [self] outcome in
                 switch outcome {
                 case .success(let session): dialSucceeded(id, session)
                 case .failure(let failure): dialFailed(id, failure)
                 }
-            })
+            }
+        )
     }
 
     private func dialSucceeded(_ id: ConnectionID, _ session: Session) {
@@ -26,7 +31,11 @@ extension PoolEngine: SessionEvents, ReactorHandler {
             dialFailed(
                 id,
                 DialFailure(
-                    phase: .setUp, message: "the socket cannot be watched", elapsed: .zero))
+                    phase: .setUp,
+                    message: "the socket cannot be watched",
+                    elapsed: .zero
+                )
+            )
             return
         }
         guard let hook = configuration.onConnect else {
@@ -52,9 +61,12 @@ extension PoolEngine: SessionEvents, ReactorHandler {
                 dialFailed(
                     id,
                     DialFailure(
-                        phase: .setUp, message: "onConnect failed",
+                        phase: .setUp,
+                        message: "onConnect failed",
                         sqlState: (error as? PostgresError)?.sqlState,
-                        elapsed: Instant.now - started))
+                        elapsed: Instant.now - started
+                    )
+                )
             }
         }
     }
@@ -86,8 +98,11 @@ extension PoolEngine: SessionEvents, ReactorHandler {
 
     private func dialFailed(_ id: ConnectionID, _ failure: DialFailure) {
         let report = PoolError.ConnectFailure(
-            message: failure.message, sqlState: failure.sqlState,
-            phase: failure.phase.rawValue, elapsed: failure.elapsed)
+            message: failure.message,
+            sqlState: failure.sqlState,
+            phase: failure.phase.rawValue,
+            elapsed: failure.elapsed
+        )
         var isNews = false
         run { state in
             // A dial that the pool gave up by itself says nothing of the server.
@@ -98,13 +113,17 @@ extension PoolEngine: SessionEvents, ReactorHandler {
             }
             state.removeEntry(id)
             state.machine.connectFailed(
-                id, failure.isDeterministic ? .deterministic : .transient, at: .now,
-                into: &state.actions)
+                id,
+                failure.isDeterministic ? .deterministic : .transient,
+                at: .now,
+                into: &state.actions
+            )
         }
         guard isNews else { return }
         logger.debug(
             "connect failed",
-            metadata: ["pool": "\(configuration.name)", "error": "\(report)"])
+            metadata: ["pool": "\(configuration.name)", "error": "\(report)"]
+        )
         observe(.connectFailed(sqlState: failure.sqlState, elapsed: failure.elapsed))
     }
 
@@ -113,7 +132,9 @@ extension PoolEngine: SessionEvents, ReactorHandler {
         guard let session = state.withLock({ $0.entry(entry.id)?.session }) else { return }
         if entry.dial == nil {
             logger.debug(
-                "closing a connection", metadata: metadata(session, "reason", reason.rawValue))
+                "closing a connection",
+                metadata: metadata(session, "reason", reason.rawValue)
+            )
             observe(.connectionClosed(reason: reason.rawValue))
         }
         session.close()
@@ -128,7 +149,11 @@ extension PoolEngine: SessionEvents, ReactorHandler {
         let probe = Probe(remaining: statements.count) { [self] isUsable in
             run { state in
                 state.machine.quarantineEnded(
-                    id, isUsable: isUsable, at: .now, into: &state.actions)
+                    id,
+                    isUsable: isUsable,
+                    at: .now,
+                    into: &state.actions
+                )
             }
         }
         for sql in statements {
@@ -142,7 +167,9 @@ extension PoolEngine: SessionEvents, ReactorHandler {
 
     func sessionLost(_ session: Session, _ error: PostgresError) {
         logger.debug(
-            "connection lost", metadata: metadata(session, "error", error.description))
+            "connection lost",
+            metadata: metadata(session, "error", error.description)
+        )
         run { $0.machine.connectionLost(session.id, at: .now, into: &$0.actions) }
     }
 
@@ -161,7 +188,8 @@ extension PoolEngine: SessionEvents, ReactorHandler {
             metadata: [
                 "pool": "\(configuration.name)", "severity": "\(severity)",
                 "sqlstate": "\(sqlState)", "message": "\(message)",
-            ])
+            ]
+        )
     }
 
     func reactorReady(_ readiness: Readiness, _ finished: inout [Operation]) {}

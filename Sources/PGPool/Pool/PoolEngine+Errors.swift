@@ -11,19 +11,31 @@ extension PoolEngine {
         switch failure {
         case .timedOut:
             PoolError(
-                .acquireTimeout, "no connection within the deadline",
-                phase: phase(state), waited: waited, snapshot: snapshot(state, at: now),
-                lastConnectFailure: state.lastConnectFailure, holders: holders(state, at: now))
+                .acquireTimeout,
+                "no connection within the deadline",
+                phase: phase(state),
+                waited: waited,
+                snapshot: snapshot(state, at: now),
+                lastConnectFailure: state.lastConnectFailure,
+                holders: holders(state, at: now)
+            )
         case .connectFailed:
             PoolError(
-                .connectFailed, "the server refuses this configuration",
+                .connectFailed,
+                "the server refuses this configuration",
                 failureClass: .deterministic,
-                phase: .connecting, waited: waited, snapshot: snapshot(state, at: now),
-                lastConnectFailure: state.lastConnectFailure)
+                phase: .connecting,
+                waited: waited,
+                snapshot: snapshot(state, at: now),
+                lastConnectFailure: state.lastConnectFailure
+            )
         case .shutDown:
             PoolError(
-                .shutDown, "the pool is shutting down", waited: waited,
-                snapshot: snapshot(state, at: now))
+                .shutDown,
+                "the pool is shutting down",
+                waited: waited,
+                snapshot: snapshot(state, at: now)
+            )
         }
     }
 
@@ -38,16 +50,24 @@ extension PoolEngine {
         switch reason {
         case .queueFull:
             return PoolError(
-                .queueFull, "as many callers wait as may", phase: phase(state),
-                snapshot: snapshot, lastConnectFailure: state.lastConnectFailure,
-                holders: holders(state, at: now))
+                .queueFull,
+                "as many callers wait as may",
+                phase: phase(state),
+                snapshot: snapshot,
+                lastConnectFailure: state.lastConnectFailure,
+                holders: holders(state, at: now)
+            )
         case .shutDown:
             return PoolError(.shutDown, "the pool is shutting down", snapshot: snapshot)
         case .timedOut:
             return PoolError(
-                .acquireTimeout, "no connection within the deadline", phase: phase(state),
-                snapshot: snapshot, lastConnectFailure: state.lastConnectFailure,
-                holders: holders(state, at: now))
+                .acquireTimeout,
+                "no connection within the deadline",
+                phase: phase(state),
+                snapshot: snapshot,
+                lastConnectFailure: state.lastConnectFailure,
+                holders: holders(state, at: now)
+            )
         case .nested:
             let outer = held.flatMap { state.entry($0.id)?.site?.site.description }
             return PoolError(
@@ -56,8 +76,10 @@ extension PoolEngine {
                 the task that acquired a connection at \(outer ?? "an unknown place") asks for \
                 another at \(site.site) while every connection is leased
                 """,
-                failureClass: .deterministic, snapshot: snapshot,
-                holders: holders(state, at: now))
+                failureClass: .deterministic,
+                snapshot: snapshot,
+                holders: holders(state, at: now)
+            )
         }
     }
 

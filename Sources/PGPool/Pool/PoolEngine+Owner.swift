@@ -26,8 +26,11 @@ extension PoolEngine {
         let now = Instant.now
         run {
             $0.machine.drain(
-                queueUntil: now + queue, leasesUntil: now + queue + leases, at: now,
-                into: &$0.actions)
+                queueUntil: now + queue,
+                leasesUntil: now + queue + leases,
+                at: now,
+                into: &$0.actions
+            )
         }
     }
 
@@ -48,7 +51,8 @@ extension PoolEngine {
         guard state.withLock({ $0.machine.lifecycle == .running }) else { return }
         logger.warning(
             "a pool was dropped without shutdown(); its connections are closed",
-            metadata: ["pool": "\(configuration.name)"])
+            metadata: ["pool": "\(configuration.name)"]
+        )
         beginDrain(queue: .zero, leases: .zero)
     }
 }

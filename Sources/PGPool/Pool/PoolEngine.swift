@@ -49,7 +49,8 @@ final class PoolEngine: Sendable {
         target = configuration.target
         let seed = configuration.seed ?? .random(in: .min ... .max)
         state = Mutex(
-            State(machine: PoolStateMachine(settings: configuration.settings, seed: seed)))
+            State(machine: PoolStateMachine(settings: configuration.settings, seed: seed))
+        )
     }
 
     /// Begins the upkeep.

@@ -65,7 +65,9 @@ public struct PostgresError: Error, Sendable {
 extension PostgresError: CustomStringConvertible, CustomDebugStringConvertible {
     /// SQLSTATE, severity, class and the names of what was violated; no values.
     public var description: String {
-        var parts = ["\(severity) \(sqlState?.description ?? "connection lost")", failureClass.rawValue]
+        var parts = [
+            "\(severity) \(sqlState?.description ?? "connection lost")", failureClass.rawValue,
+        ]
         if let constraint { parts.append("constraint \(constraint)") }
         if let table { parts.append("table \(table)") }
         if let column { parts.append("column \(column)") }

@@ -95,8 +95,12 @@ public struct Parameters: Sendable {
         if !Encoded.isBinary { bytes.append(0) }
         values.append(
             Value(
-                type: Encoded.postgresType, end: bytes.count, isNull: false,
-                isBinary: Encoded.isBinary))
+                type: Encoded.postgresType,
+                end: bytes.count,
+                isNull: false,
+                isBinary: Encoded.isBinary
+            )
+        )
     }
 
     /// Adds a value or NULL.
@@ -106,8 +110,12 @@ public struct Parameters: Sendable {
         } else {
             values.append(
                 Value(
-                    type: Encoded.postgresType, end: bytes.count, isNull: true,
-                    isBinary: Encoded.isBinary))
+                    type: Encoded.postgresType,
+                    end: bytes.count,
+                    isNull: true,
+                    isBinary: Encoded.isBinary
+                )
+            )
         }
     }
 }

@@ -120,8 +120,12 @@ public struct Row: Sendable {
         _ expected: Any.Type
     ) -> PostgresDecodingError {
         PostgresDecodingError(
-            reason: reason, column: column, type: type,
-            expected: String(describing: expected), row: index)
+            reason: reason,
+            column: column,
+            type: type,
+            expected: String(describing: expected),
+            row: index
+        )
     }
 }
 

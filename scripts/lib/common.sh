@@ -1,0 +1,60 @@
+# Shared by the scripts of this folder: sourced, not run.
+# shellcheck shell=bash
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+cd "$root" || exit 1
+
+say() { printf '%s\n' "$*"; }
+fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# Runs a command as root: as it is, or through sudo.
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null 2>&1; then
+    sudo "$@"
+  else
+    fail "neither root nor sudo: run as root: $*"
+  fi
+}
+
+installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'install ok installed'; }
+
+# need PACKAGE REASON: installs a Debian package if it is missing, saying what and why.
+need() {
+  installed "$1" && return 0
+  command -v apt-get >/dev/null 2>&1 || fail "$1 is missing ($2), and this is no Debian: install it"
+  say "installing $1: $2"
+  if [ -z "${updated:-}" ]; then
+    as_root apt-get update -qq
+    updated=yes
+  fi
+  if [ "$1" = postgresql ]; then
+    # Debian starts a cluster when the package is installed; none is wanted.
+    need postgresql-common "keeps the server's package from starting a database"
+    as_root sh -c 'grep -q "^create_main_cluster *= *false" /etc/postgresql-common/createcluster.conf ||
+      echo "create_main_cluster = false" >> /etc/postgresql-common/createcluster.conf'
+  fi
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1" >/dev/null ||
+    fail "apt-get install $1 failed"
+}
+
+need_swift() {
+  command -v swift >/dev/null 2>&1 || fail "swift is missing: install Swift 6.2 or newer from https://swift.org/install"
+  local version
+  version=$(swift --version 2>&1 | sed -n 's/.*Swift version \([0-9]*\.[0-9]*\).*/\1/p' | head -1)
+  case "$version" in
+    6.[2-9] | 6.[1-9][0-9] | [7-9].* | [1-9][0-9].*) ;;
+    *) fail "Swift ${version:-of an unknown version} is too old: 6.2 or newer is needed" ;;
+  esac
+}
+
+need_libraries() {
+  need libpq-dev "the client library that PGPool wraps"
+  need pkg-config "tells the compiler where libpq is"
+}
+
+need_server() {
+  need postgresql "the server that tests and benchmarks start for themselves"
+  need openssl "makes the certificates of TLS tests"
+}
