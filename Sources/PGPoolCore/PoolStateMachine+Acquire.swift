@@ -32,13 +32,9 @@ extension PoolStateMachine {
         counts.leased + counts.shared >= limit
     }
 
-    /// A caller stops waiting. False: it was resolved already, and a lease it was granted must come
-    /// back through `release`.
-    package mutating func cancel(_ waiter: WaiterID) -> Bool {
-        waiters.remove(waiter)
-    }
-
     /// A caller stops waiting; when it was the last one that a drain served, the drain goes on.
+    ///
+    /// False: it was resolved already, and a lease it was granted must come back through `release`.
     package mutating func cancel(
         _ waiter: WaiterID,
         at now: Instant,

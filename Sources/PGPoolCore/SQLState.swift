@@ -122,6 +122,8 @@ extension SQLState {
     public static let objectInUse = SQLState(known: "55006")
     /// 55P03.
     public static let lockNotAvailable = SQLState(known: "55P03")
+    /// 57000 and its class: cancelled, shutting down, starting up.
+    public static let operatorIntervention = SQLState(known: "57000")
     /// 57014: cancelled, by a user or by `statement_timeout`.
     public static let queryCanceled = SQLState(known: "57014")
     /// 57P01.

@@ -11,6 +11,7 @@ extension ConnectionPool {
     /// - Returns: what `body` returns.
     /// - Throws: ``PoolError``; `CancellationError` if the task is cancelled while it waits; what
     ///   `body` throws.
+    @discardableResult
     public nonisolated func withConnection<Result>(
         acquireTimeout: Duration? = nil,
         fileID: StaticString = #fileID,

@@ -22,15 +22,16 @@ public struct Transaction: Sendable {
     /// Runs a closure inside a savepoint: what it throws undoes only what it did.
     ///
     /// - Throws: what `body` throws, after the way back to the savepoint; ``PostgresError``.
+    @discardableResult
     public func withSavepoint<Result>(
         _ body: (Transaction) async throws -> sending Result
     ) async throws -> sending Result {
         let name = "pgpool_\(depth + 1)"
-        try await connection.query(Query("SAVEPOINT \(name)"))
+        try await connection.query("SAVEPOINT \(unescaped: name)")
         let inner = Transaction(connection: connection, depth: depth + 1)
         do {
             let result = try await body(inner)
-            try await connection.query(Query("RELEASE SAVEPOINT \(name)"))
+            try await connection.query("RELEASE SAVEPOINT \(unescaped: name)")
             return result
         } catch {
             try await inner.finish("ROLLBACK TO SAVEPOINT \(name); RELEASE SAVEPOINT \(name)")
@@ -59,6 +60,7 @@ extension ConnectionPool {
     ///   when the connection was lost during COMMIT; ``PoolError`` with `transactionRolledBack` when
     ///   the server answered COMMIT with ROLLBACK. A task that is cancelled before COMMIT is sent
     ///   rolls back and throws `CancellationError`; COMMIT itself is never cancelled.
+    @discardableResult
     public nonisolated func withTransaction<Result>(
         isolation: IsolationLevel? = nil,
         readOnly: Bool = false,

@@ -86,11 +86,14 @@ struct DialFailure: Error, Sendable {
     var isDeterministic: Bool {
         if didTimeOut { return false }
         switch sqlState {
-        case .invalidAuthorizationSpecification?, .invalidCatalogName?: return true
         case nil:
-            return phase == .tls
-                || (phase == .login && message.contains("password"))
-        default: return false
+            return phase == .tls || (phase == .login && message.contains("password"))
+        case .connectionException?, .insufficientResources?, .operatorIntervention?,
+            .objectNotInPrerequisiteState?, .systemError?, .internalError?:
+            return false
+        default:
+            // A login, a database or a setting that the server does not accept.
+            return true
         }
     }
 }

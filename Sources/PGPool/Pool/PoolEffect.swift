@@ -6,7 +6,9 @@ enum PoolEffect {
     case connect(Dial)
     case close(PoolEngine.Entry, CloseReason)
     case probe(Session, ConnectionID, QuarantinePurpose)
-    case resume(Waiter, Duration)
+    /// The continuation is the one that was there when the outcome was set: a waiter that brings its
+    /// own later finds the outcome and resumes itself.
+    case resume(Waiter, UnsafeContinuation<Void, Never>?, Duration)
     case report(PoolEngine.Entry)
     case finish([UnsafeContinuation<Void, Never>])
 }
@@ -21,8 +23,8 @@ extension PoolEngine {
                 close(entry, reason)
             case .probe(let session, let id, let purpose):
                 probe(session, id, purpose)
-            case .resume(let waiter, let waited):
-                resume(waiter, waited)
+            case .resume(let waiter, let continuation, let waited):
+                resume(waiter, continuation, waited)
             case .report(let entry):
                 reportLongLease(entry)
             case .finish(let continuations):
@@ -31,7 +33,11 @@ extension PoolEngine {
         }
     }
 
-    private func resume(_ waiter: Waiter, _ waited: Duration) {
+    private func resume(
+        _ waiter: Waiter,
+        _ continuation: UnsafeContinuation<Void, Never>?,
+        _ waited: Duration
+    ) {
         switch waiter.outcome {
         case .success?:
             observe(.leaseAcquired(waitTime: waited))
@@ -43,7 +49,7 @@ extension PoolEngine {
         if let statement = waiter.statement {
             statement.waitEnded(waiter.outcome)
         } else {
-            waiter.continuation?.resume()
+            continuation?.resume()
         }
     }
 

@@ -129,12 +129,20 @@ extension PoolEngine {
 
     /// Takes a waiter out of the queue; nothing happens if it was resolved already.
     func cancel(_ waiter: Waiter) {
-        let continuation = state.withLock { state -> UnsafeContinuation<Void, Never>? in
-            guard let id = waiter.id, state.machine.cancel(id) else { return nil }
+        var continuation: UnsafeContinuation<Void, Never>?
+        var effects: [PoolEffect] = []
+        let isCancelled = state.withLock { state in
+            guard let id = waiter.id,
+                state.machine.cancel(id, at: .now, into: &state.actions)
+            else { return false }
             _ = state.takeWaiter(id)
             waiter.outcome = .failure(CancellationError())
-            return waiter.continuation
+            continuation = waiter.continuation
+            collect(&state, into: &effects)
+            return true
         }
+        guard isCancelled else { return }
+        perform(effects)
         if let statement = waiter.statement {
             statement.wasCancelledWhileWaiting()
         } else {

@@ -100,14 +100,14 @@ final class PoolEngine: Sendable {
             let now = Instant.now
             guard let lease = beginLease(id, waiter.site, at: now, &state) else { return }
             waiter.outcome = .success(lease)
-            effects.append(.resume(waiter, now - waiter.enqueuedAt))
+            effects.append(.resume(waiter, waiter.continuation, now - waiter.enqueuedAt))
         case .fail(let waiterID, let failure):
             guard let waiter = state.takeWaiter(waiterID) else { return }
             let now = Instant.now
             let error = error(failure, waited: now - waiter.enqueuedAt, at: now, state)
             if failure == .timedOut { state.totals.acquireTimeoutsTotal += 1 }
             waiter.outcome = .failure(error)
-            effects.append(.resume(waiter, now - waiter.enqueuedAt))
+            effects.append(.resume(waiter, waiter.continuation, now - waiter.enqueuedAt))
         case .scheduleTimer(let deadline):
             // Under the lock, so that a later request cannot be overtaken by an earlier one.
             if let token = state.timerToken { reactor.setDeadline(deadline, token) }

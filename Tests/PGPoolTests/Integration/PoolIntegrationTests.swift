@@ -1,0 +1,225 @@
+import PGPool
+import PGPoolTesting
+import Testing
+
+@Suite("The pool on a real server")
+struct PoolIntegrationTests {
+    @Test("Values go in as parameters and come back as they were")
+    func roundTrip() async throws {
+        try await withPool(on: Servers.plain.value) { pool in
+            let hostile = "Robert'); DROP TABLE students;--"
+            let rows = try await pool.query(
+                "SELECT \(42)::int AS n, \(hostile) AS s, \(nil as Int?)::int, \(true), \(1.5)"
+            )
+            let row = try #require(rows.first)
+            #expect(try row.decode(Int.self, named: "n") == 42)
+            #expect(try row.decode(String.self, named: "s") == hostile)
+            #expect(try row.decode(Int?.self, at: 2) == nil)
+            let (n, s, null, yes, half) = try row.decode((Int, String, Int?, Bool, Double).self)
+            #expect(n == 42 && s == hostile && null == nil && yes && half == 1.5)
+        }
+    }
+
+    @Test("A decoding error names the column, its type and the row")
+    func decodingError() async throws {
+        try await withPool(on: Servers.plain.value) { pool in
+            let rows = try await pool.query("SELECT 'x'::text AS label UNION ALL SELECT NULL")
+            let error = try #require(throws: PostgresDecodingError.self) {
+                try rows[1].decode(String.self, named: "label")
+            }
+            #expect(error.reason == .null && error.column == "label" && error.row == 1)
+            #expect(error.type == .text)
+        }
+    }
+
+    @Test("A statement's error leaves the connection usable and carries its SQLSTATE")
+    func statementError() async throws {
+        try await withPool(on: Servers.plain.value, maxConnections: 1) { pool in
+            let error = try await #require(throws: PostgresError.self) {
+                try await pool.query("SELECT 1/0")
+            }
+            #expect(error.sqlState?.description == "22012" && error.failureClass == .deterministic)
+            let syntax = try await #require(throws: PostgresError.self) {
+                try await pool.query("SELEKT")
+            }
+            #expect(syntax.sqlState == .syntaxError)
+            #expect(try await pool.query("SELECT 7")[0].decode(Int.self, at: 0) == 7)
+            #expect(pool.snapshot.openedTotal == 1)
+        }
+    }
+
+    @Test("An error found only at the end of the implicit transaction fails the statement")
+    func deferredConstraint() async throws {
+        let cluster = try await Servers.plain.value
+        try await withPool(on: cluster, maxConnections: 1) { pool in
+            try await pool.query("DROP TABLE IF EXISTS child, parent")
+            try await pool.query("CREATE TABLE parent (id int PRIMARY KEY)")
+            try await pool.query(
+                "CREATE TABLE child (p int REFERENCES parent DEFERRABLE INITIALLY DEFERRED)"
+            )
+            let error = try await #require(throws: PostgresError.self) {
+                try await pool.query("INSERT INTO child VALUES (1)")
+            }
+            #expect(error.sqlState == .foreignKeyViolation)
+            #expect(error.constraint == "child_p_fkey")
+            #expect(try await pool.query("SELECT FROM child").isEmpty)
+            #expect(pool.snapshot.openedTotal == 1)
+        }
+    }
+
+    @Test("Results of many megabytes arrive whole, with both ways of waiting")
+    func bigResults() async throws {
+        let portable = Reactor(backend: .poll)
+        defer { portable.shutDown() }
+        for (cluster, reactor) in [
+            (try await Servers.plain.value, Reactor.shared),
+            (try await Servers.secured.value, Reactor.shared),
+            (try await Servers.plain.value, portable),
+        ] {
+            try await withPool(on: cluster, configure: { $0.reactor = reactor }) { pool in
+                let rows = try await pool.query(
+                    "SELECT repeat(chr(65 + i % 26), 1000000) FROM generate_series(1, 24) i"
+                )
+                #expect(rows.count == 24)
+                for row in rows {
+                    #expect(try row.decode(String.self, at: 0).utf8.count == 1_000_000)
+                }
+                // Both sides have much to say: neither may fill its buffers and stop.
+                let big = String(repeating: "x", count: 8_000_000)
+                let echo = try await pool.query("SELECT \(big)::text")
+                #expect(try echo[0].decode(String.self, at: 0).utf8.count == 8_000_000)
+            }
+        }
+    }
+
+    @Test("Several statements in one string run in simple mode")
+    func simpleQuery() async throws {
+        try await withPool(on: Servers.plain.value) { pool in
+            let counts = try await pool.withConnection { connection in
+                try await connection.simpleQuery("SELECT 1; SELECT 2 UNION SELECT 3; SELECT 4")
+                    .map(\.count)
+            }
+            #expect(counts == [1, 2, 1])
+        }
+    }
+
+    @Test("A pool prepares a statement once per connection and forgets the oldest beyond its cache")
+    func statementCache() async throws {
+        try await withPool(
+            on: Servers.plain.value,
+            maxConnections: 1,
+            configure: { $0.statementCacheSize = 2 }
+        ) { pool in
+            for round in 0..<3 {
+                for n in 1...4 {
+                    let rows = try await pool.query(Query("SELECT \(n) + \(round)"))
+                    #expect(try rows[0].decode(Int.self, at: 0) == n + round)
+                }
+            }
+            let prepared = try await pool.query("SELECT count(*) FROM pg_prepared_statements")
+            #expect(try prepared[0].decode(Int.self, at: 0) <= 2)
+        }
+    }
+
+    @Test("Server settings travel with the login; a Unix socket serves too")
+    func settingsAndSockets() async throws {
+        var configuration = LocalCluster.Configuration()
+        configuration.usesUnixSocket = true
+        try await LocalCluster.with(configuration) { cluster in
+            let directory = try #require(cluster.socketDirectory)
+            let url = cluster.url(for: .application, host: directory)
+            var pooled = try ConnectionPool.Configuration(url: url, maxConnections: 1)
+            pooled.serverSettings = [
+                "statement_timeout": "54321ms", "search_path": "\"a b\", public",
+            ]
+            pooled.name = "sockets"
+            let pool = try ConnectionPool(configuration: pooled)
+            let rows = try await pool.query(
+                """
+                SELECT current_setting('statement_timeout'), current_setting('search_path'), \
+                current_setting('application_name'), inet_server_addr() IS NULL
+                """
+            )
+            let (timeout, path, name, isLocal) = try rows[0].decode(
+                (String, String, String, Bool).self
+            )
+            #expect(
+                timeout == "54321ms" && path == "\"a b\", public" && name == "sockets" && isLocal
+            )
+            await pool.shutdown()
+        }
+    }
+
+    @Test("waitUntilReady opens what should be idle; shutdown leaves nothing on the server")
+    func readyAndShutDown() async throws {
+        let cluster = try await Servers.plain.value
+        try await withPool(
+            on: cluster,
+            maxConnections: 8,
+            configure: {
+                $0.minIdle = 3
+                $0.name = "ready"
+            }
+        ) { pool in
+            try await pool.waitUntilReady(timeout: .seconds(10))
+            #expect(pool.snapshot.idle >= 3)
+        }
+        let left = try await cluster.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ready'"
+        )
+        #expect(left == "0", "the server still has connections of a pool that has shut down")
+    }
+
+    @Test("The limit changes while the pool runs, and no lease is cut short")
+    func resize() async throws {
+        try await withPool(on: Servers.plain.value, maxConnections: 4) { pool in
+            let gate = Gate()
+            try await withThrowingTaskGroup(of: Int.self) { group in
+                for n in 0..<4 {
+                    group.addTask {
+                        try await pool.withConnection { connection in
+                            await gate.wait()
+                            return try await connection.query("SELECT \(n)::int")[0]
+                                .decode(Int.self, at: 0)
+                        }
+                    }
+                }
+                try await eventually("all four are leased") { pool.snapshot.leased == 4 }
+                try pool.resize(to: 1)
+                #expect(pool.snapshot.leased == 4)
+                gate.open()
+                var sum = 0
+                for try await n in group { sum += n }
+                #expect(sum == 6)
+            }
+            try await eventually("three have closed") { pool.snapshot.total == 1 }
+            #expect(throws: PoolError.self) { try pool.resize(to: 0) }
+        }
+    }
+
+    @Test("onConnect runs on each new connection, and its failure is a connect error")
+    func onConnect() async throws {
+        let cluster = try await Servers.plain.value
+        try await withPool(
+            on: cluster,
+            maxConnections: 2,
+            configure: { $0.onConnect = { try await $0.query("SET search_path = hooked") } }
+        ) { pool in
+            for _ in 0..<2 {
+                let rows = try await pool.query("SELECT current_setting('search_path')")
+                #expect(try rows[0].decode(String.self, at: 0) == "hooked")
+            }
+        }
+        try await withPool(
+            on: cluster,
+            maxConnections: 2,
+            configure: {
+                $0.onConnect = { try await $0.query("SELECT * FROM nowhere") }
+                $0.acquire.timeout = .milliseconds(500)
+            }
+        ) { pool in
+            let error = try await poolError { try await pool.query("SELECT 1") }
+            #expect(error.code == .connectFailed && error.sqlState == .undefinedTable)
+        }
+    }
+}

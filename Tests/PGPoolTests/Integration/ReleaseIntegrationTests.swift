@@ -1,0 +1,141 @@
+import PGPool
+import PGPoolTesting
+import Testing
+
+@Suite("What a lease leaves behind is undone")
+struct ReleaseIntegrationTests {
+    /// Runs one closure, then looks at the same connection from the next lease.
+    private func afterwards(
+        _ first: (PostgresConnection) async throws -> Void,
+        _ second: (PostgresConnection) async throws -> Void
+    ) async throws {
+        try await withPool(on: Servers.plain.value, maxConnections: 1) { pool in
+            let pid = try await pool.withConnection { connection in
+                try await first(connection)
+                return connection.backendPID
+            }
+            try await pool.withConnection { connection in
+                #expect(connection.backendPID == pid, "the connection was thrown away")
+                try await second(connection)
+            }
+        }
+    }
+
+    @Test("An open transaction is rolled back")
+    func openTransaction() async throws {
+        try await afterwards {
+            try await $0.query("BEGIN")
+            try await $0.query("CREATE TABLE left_behind (n int)")
+        } _: { connection in
+            #expect(!connection.isInTransaction)
+            let rows = try await connection.query("SELECT to_regclass('left_behind')::text")
+            #expect(try rows[0].decode(String?.self, at: 0) == nil)
+        }
+    }
+
+    @Test("A failed transaction is rolled back")
+    func failedTransaction() async throws {
+        try await afterwards {
+            try await $0.query("BEGIN")
+            _ = try? await $0.query("SELECT 1/0")
+            #expect($0.isInTransaction)
+        } _: { connection in
+            let rows = try await connection.query("SELECT 1")
+            #expect(rows.count == 1)
+        }
+    }
+
+    @Test("COPY as a query is refused with advice, and the connection goes on")
+    func copy() async throws {
+        try await afterwards {
+            connection in
+            try await connection.query("CREATE TEMP TABLE copied (n int)")
+            let error = try await #require(throws: PostgresError.self) {
+                try await connection.query("COPY copied FROM STDIN")
+            }
+            #expect(error.message.contains("COPY"))
+        } _: { connection in
+            let rows = try await connection.query("SELECT 1")
+            #expect(rows.count == 1)
+        }
+    }
+
+    @Test("Settings, temporary tables, subscriptions and locks are gone")
+    func sessionState() async throws {
+        try await afterwards {
+            try await $0.query("SET search_path = elsewhere")
+            try await $0.query("CREATE TEMP TABLE kept (n int)")
+            try await $0.query("LISTEN news")
+            try await $0.query("SELECT pg_advisory_lock(\(4711))")
+            try await $0.query("SELECT set_config('application_name', 'disguised', false)")
+        } _: { connection in
+            let rows = try await connection.query(
+                """
+                SELECT current_setting('search_path'), to_regclass('pg_temp.kept')::text,
+                    (SELECT count(*) FROM pg_listening_channels()),
+                    (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'
+                        AND pid = pg_backend_pid()),
+                    current_setting('application_name')
+                """
+            )
+            let (path, table, channels, locks, name) = try rows[0].decode(
+                (String, String?, Int, Int, String).self
+            )
+            #expect(path == "\"$user\", public" && table == nil && channels == 0 && locks == 0)
+            #expect(name == "pgpool")
+        }
+    }
+
+    @Test("A clean lease costs no round trip and keeps what was prepared")
+    func cleanLease() async throws {
+        try await afterwards {
+            try await $0.query("SELECT \(1)")
+        } _: {
+            let rows = try await $0.query("SELECT count(*) FROM pg_prepared_statements")
+            #expect(try rows[0].decode(Int.self, at: 0) >= 1)
+        }
+    }
+
+    @Test("PREPARE by name is undone without losing the pool's own statements' names")
+    func preparedByName() async throws {
+        try await afterwards {
+            try await $0.query("SELECT \(1)")
+            try await $0.simpleQuery("PREPARE mine AS SELECT 1")
+        } _: {
+            let rows = try await $0.query(
+                "SELECT count(*) FROM pg_prepared_statements WHERE name = 'mine'"
+            )
+            #expect(try rows[0].decode(Int.self, at: 0) == 0)
+            #expect(try await $0.query("SELECT \(1)").count == 1)
+        }
+    }
+
+    @Test("A connection is not usable after its closure has returned")
+    func escaped() async throws {
+        try await withPool(on: Servers.plain.value, maxConnections: 1) { pool in
+            let escaped = try await pool.withConnection { $0 }
+            let error = try await poolError { try await escaped.query("SELECT 1") }
+            #expect(error.code == .leaseEnded)
+        }
+    }
+
+    @Test("A statement still running when its closure returns costs the connection, nobody else")
+    func stillBusy() async throws {
+        try await withPool(on: Servers.plain.value, maxConnections: 1) { pool in
+            let running = try await pool.withConnection { connection in
+                let task = Task.detached { try await connection.query("SELECT pg_sleep(30)") }
+                try await eventually("it is sent") {
+                    try await Servers.plain.value.execute(
+                        """
+                        SELECT count(*) FROM pg_stat_activity WHERE state = 'active'
+                        AND pid = \(connection.backendPID)
+                        """
+                    ) == "1"
+                }
+                return task
+            }
+            await #expect(throws: PostgresError.self) { try await running.value }
+            #expect(try await pool.query("SELECT 1").count == 1)
+        }
+    }
+}
