@@ -107,6 +107,31 @@ struct LocalClusterCleanupTests {
         #expect(try Kernel.processes(in: base.path).isEmpty)
     }
 
+    @Test(.enabled(if: geteuid() == 0, "only root can become somebody else"))
+    func anOrdinaryUserNeedsNoRights() async throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        // The checkout may lie where nobody else may look.
+        let program = "\(folder.path)/local-cluster"
+        try FileManager.default.copyItem(atPath: localCluster, toPath: program)
+        var remains: Remains?
+        _ = try await runOwner(program, user: 65_534) { execution in
+            var lines = execution.standardOutput.strings().makeAsyncIterator()
+            while let line = try await lines.next() {
+                guard line.hasPrefix("log ") else { continue }
+                let noted = try Remains(logPath: String(line.dropFirst(4)))
+                remains = noted
+                let attributes = try FileManager.default.attributesOfItem(atPath: noted.directory)
+                #expect(attributes[.ownerAccountID] as? Int == 65_534)
+                #expect(attributes[.posixPermissions] as? Int == 0o700)
+                try #require(kill(execution.processIdentifier.value, SIGKILL) == 0)
+            }
+        }
+        try await expectNothing(
+            of: try #require(remains, "the owner ended early: run local-cluster as another user")
+        )
+    }
+
     private func expectNothing(of remains: Remains) async throws {
         try await eventually(
             { try remains.description.isEmpty },
@@ -115,23 +140,33 @@ struct LocalClusterCleanupTests {
     }
 }
 
+/// The program, which is built beside the tests.
+private let localCluster = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    .deletingLastPathComponent().appendingPathComponent("local-cluster").path
+
 /// Runs `local-cluster`, which owns a cluster, in a process group of its own.
 private func runOwner(
+    _ program: String = localCluster,
+    user: UInt32? = nil,
     temporary: String? = nil,
     _ body: (Execution<NoInput, SequenceOutput, DiscardedOutput>) async throws -> Void
 ) async throws -> TerminationStatus {
-    let products = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-        .deletingLastPathComponent()
     var options = PlatformOptions()
     options.processGroupID = 0
+    if let user {
+        options.userID = user
+        options.groupID = user
+        options.supplementaryGroups = [user]
+    }
     // The runtime's backtracer would catch a signal from outside, and then go on.
     var environment = ServerPrograms.serverEnvironment
     environment["SWIFT_BACKTRACE"] = "enable=no"
     environment["TMPDIR"] = temporary
     return try await run(
-        .path(FilePath(products.appendingPathComponent("local-cluster").path)),
+        .path(FilePath(program)),
         arguments: ["--tls"],
         environment: .custom(environment),
+        workingDirectory: "/",
         platformOptions: options,
         input: .none,
         output: .sequence,
