@@ -82,14 +82,21 @@ extension Supervisor {
             "$bin/initdb" "$@" >"$target.initdb" 2>&1 3<&-
         }
 
+        # The server's first process is forked in the data directory, and not only goes there by
+        # itself: else an end that comes early would miss it. Its parent, which notes how it ended,
+        # leaves at once, as it is no process of the server.
         start() {
             kill_all "$1"
             forget "$1"
             rm -f "$1/exit"
+            cd "$1/data" || return 1
             {
-                "$bin/postgres" -D "$1/data" -c "config_file=$1/postgresql.conf" >>"$1/log" 2>&1
+                "$bin/postgres" -D "$1/data" -c "config_file=$1/postgresql.conf" >>"$1/log" 2>&1 &
+                cd /
+                wait $!
                 echo $? >"$1/exit"
             } >/dev/null 3<&- &
+            cd /
         }
 
         # A socket's path may have 107 bytes, and the rest of it needs its share.
@@ -108,7 +115,7 @@ extension Supervisor {
             signal) found=$(postmaster "$path")
                 [ -n "$found" ] && kill "-$argument" $found && echo ok ||
                 echo "failed: the server is not running" ;;
-            kill) kill_all "$path"; wait; forget "$path"; echo ok ;;
+            kill) kill_all "$path"; wait; forget "$path"; echo killed >"$path/exit"; echo ok ;;
             processes) echo ok $(processes "$path") ;;
             *) echo "failed: unknown command" ;;
             esac

@@ -42,16 +42,18 @@ struct LocalClusterCommand: AsyncParsableCommand {
             )
             configuration.parameters[String(parts[0])] = String(parts[1])
         }
+        let (signals, sources) = interruptions()
+        defer { for source in sources { source.cancel() } }
         try await LocalCluster.with(configuration) { cluster in
             let lines = ["url \(cluster.url)", "superuser \(cluster.superuserURL)"]
             let text = (lines + ["log \(cluster.logPath)", ""]).joined(separator: "\n")
             try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
-            await interruption()
+            for await _ in signals { break }
         }
     }
 
-    /// Returns at SIGINT or SIGTERM, so that the cluster is gone when the prompt is back.
-    private func interruption() async {
+    /// SIGINT and SIGTERM as they come, so that the cluster is gone when the prompt is back.
+    private func interruptions() -> (AsyncStream<Void>, [any DispatchSourceSignal]) {
         let (signals, feed) = AsyncStream.makeStream(of: Void.self)
         let sources = [SIGINT, SIGTERM].map { number in
             signal(number, SIG_IGN)
@@ -60,7 +62,6 @@ struct LocalClusterCommand: AsyncParsableCommand {
             source.resume()
             return source
         }
-        for await _ in signals { break }
-        for source in sources { source.cancel() }
+        return (signals, sources)
     }
 }
