@@ -63,6 +63,7 @@ extension PoolStateMachine {
         guard slots.isCurrent(id), slots[id].state == .opening else { return }
         consecutiveFailures = 0
         backoffUntil = nil
+        isBackoffArmed = false
         if let lifetime = settings.maxLifetime {
             let shave = Int64.random(
                 in: 0...max(0, (lifetime / 4).wholeNanoseconds),
@@ -106,6 +107,7 @@ extension PoolStateMachine {
         // Dials that were under way together fail together: they are one failure of the endpoint.
         if let until = backoffUntil, now < until { return }
         consecutiveFailures += 1
+        isBackoffArmed = false
         backoffUntil =
             now + settings.backoff.delay(afterFailures: consecutiveFailures, using: &generator)
     }
