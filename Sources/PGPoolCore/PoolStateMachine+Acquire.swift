@@ -101,9 +101,14 @@ extension PoolStateMachine {
                 close(id, .lifetime, at: now, into: &actions)
                 continue
             }
-            return now - slots[id].lastProven < settings.validationBypass ? id : nil
+            return isFresh(id, at: now) ? id : nil
         }
         return nil
+    }
+
+    /// Whether the server was heard of so lately that a round trip can be saved.
+    func isFresh(_ id: ConnectionID, at now: Instant) -> Bool {
+        now - slots[id].lastProven < settings.validationBypass
     }
 
     /// Gives the connection to a caller.

@@ -6,11 +6,16 @@ extension PoolStateMachine {
     /// what is on its way: opening or in quarantine.
     package mutating func provision(at now: Instant, into actions: inout Actions) {
         guard servesQueue else { return }
-        while !waiters.isEmpty, let id = takeFreshIdle(at: now, into: &actions) {
-            makeAvailable(id, at: now, into: &actions)
-        }
-        while waiters.count > counts.quarantined, let id = slots.topIdle {
-            quarantine(id, .validation, at: now, into: &actions)
+        while !waiters.isEmpty, let id = slots.topIdle {
+            if now >= slots[id].expiresAt {
+                close(id, .lifetime, at: now, into: &actions)
+            } else if isFresh(id, at: now) {
+                makeAvailable(id, at: now, into: &actions)
+            } else if waiters.count > counts.quarantined {
+                quarantine(id, .validation, at: now, into: &actions)
+            } else {
+                break
+            }
         }
         while wantsToOpen {
             guard mayOpen(at: now, into: &actions) else { return }
