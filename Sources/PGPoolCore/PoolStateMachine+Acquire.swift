@@ -124,7 +124,7 @@ extension PoolStateMachine {
     mutating func lease(_ id: ConnectionID, at now: Instant, into actions: inout Actions) {
         slots.move(id, to: .leased, at: now)
         slots[id].longLeaseReported = false
-        fewestIdle = min(fewestIdle, counts.idle)
+        fewestIdle = min(fewestIdle, slots.unneeded)
         if let threshold = settings.longLeaseThreshold {
             wake(id, at: now + threshold, into: &actions)
         }

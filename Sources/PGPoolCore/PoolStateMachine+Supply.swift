@@ -173,7 +173,7 @@ extension PoolStateMachine {
         into actions: inout Actions
     ) {
         slots.move(id, to: .quarantined(purpose), at: now)
-        fewestIdle = min(fewestIdle, counts.idle)
+        fewestIdle = min(fewestIdle, slots.unneeded)
         actions.append(.probe(id, purpose))
         wake(id, at: now + settings.quarantineTimeout, into: &actions)
     }
@@ -185,7 +185,7 @@ extension PoolStateMachine {
         into actions: inout Actions
     ) {
         slots.move(id, to: .closing, at: now)
-        fewestIdle = min(fewestIdle, counts.idle)
+        fewestIdle = min(fewestIdle, slots.unneeded)
         actions.append(.close(id, reason))
     }
 

@@ -42,7 +42,7 @@ package struct PoolStateMachine: Sendable {
     package internal(set) var backoffUntil: Instant?
     /// Whether the heap holds an entry for the present back-off, so that it never holds two.
     var isBackoffArmed = false
-    /// The fewest connections that were idle at once during the present window.
+    /// The fewest connections that nobody needed at once during the present window.
     var fewestIdle = 0
     var isIdleWindowArmed = false
 
