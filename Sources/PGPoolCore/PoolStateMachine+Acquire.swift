@@ -2,9 +2,8 @@
 extension PoolStateMachine {
     /// A caller wants a connection for itself.
     ///
-    /// - Parameters:
-    ///   - deadline: when the caller gives up; covers queueing, validation and opening.
-    ///   - holdsLease: whether the caller's task already holds a lease of this pool.
+    /// `deadline` is when the caller gives up; it covers queueing, validation and opening.
+    /// `holdsLease` says whether the caller's task already holds a lease of this pool.
     package mutating func acquire(
         deadline: Instant,
         holdsLease: Bool = false,
@@ -16,15 +15,25 @@ extension PoolStateMachine {
             lease(id, at: now, into: &actions)
             return .granted(id)
         }
-        if holdsLease, isFull {
-            return .refused(.nested)
+        if let refusal = reasonToRefuse(deadline, holdsLease, at: now) {
+            // What was found too old above is replaced all the same.
+            provision(at: now, into: &actions)
+            return .refused(refusal)
         }
-        guard deadline > now else { return .refused(.timedOut) }
-        guard waiters.count < settings.maxWaiters else { return .refused(.queueFull) }
         let waiter = waiters.append(deadline: deadline, at: now)
         schedule(.waiter(waiter), at: deadline, into: &actions)
         provision(at: now, into: &actions)
         return .queued(waiter)
+    }
+
+    private func reasonToRefuse(
+        _ deadline: Instant,
+        _ holdsLease: Bool,
+        at now: Instant
+    ) -> AcquireRefusal? {
+        if holdsLease, isFull { return .nested }
+        if deadline <= now { return .timedOut }
+        return waiters.count < settings.maxWaiters ? nil : .queueFull
     }
 
     /// Whether an acquire made now would have to wait for a lease to come back.
@@ -97,16 +106,21 @@ extension PoolStateMachine {
                 close(id, .lifetime, at: now, into: &actions)
                 continue
             }
-            return now - slots[id].lastProven < settings.validationBypass ? id : nil
+            return isFresh(id, at: now) ? id : nil
         }
         return nil
+    }
+
+    /// Whether the server was heard of so lately that a round trip can be saved.
+    func isFresh(_ id: ConnectionID, at now: Instant) -> Bool {
+        now - slots[id].lastProven < settings.validationBypass
     }
 
     /// Gives the connection to a caller.
     mutating func lease(_ id: ConnectionID, at now: Instant, into actions: inout Actions) {
         slots.move(id, to: .leased, at: now)
         slots[id].longLeaseReported = false
-        fewestIdle = min(fewestIdle, counts.idle)
+        fewestIdle = min(fewestIdle, slots.unneeded)
         if let threshold = settings.longLeaseThreshold {
             wake(id, at: now + threshold, into: &actions)
         }

@@ -6,11 +6,16 @@ extension PoolStateMachine {
     /// what is on its way: opening or in quarantine.
     package mutating func provision(at now: Instant, into actions: inout Actions) {
         guard servesQueue else { return }
-        while !waiters.isEmpty, let id = takeFreshIdle(at: now, into: &actions) {
-            makeAvailable(id, at: now, into: &actions)
-        }
-        while waiters.count > counts.quarantined, let id = slots.topIdle {
-            quarantine(id, .validation, at: now, into: &actions)
+        while !waiters.isEmpty, let id = slots.topIdle {
+            if now >= slots[id].expiresAt {
+                close(id, .lifetime, at: now, into: &actions)
+            } else if isFresh(id, at: now) {
+                makeAvailable(id, at: now, into: &actions)
+            } else if waiters.count > counts.quarantined {
+                quarantine(id, .validation, at: now, into: &actions)
+            } else {
+                break
+            }
         }
         while wantsToOpen {
             guard mayOpen(at: now, into: &actions) else { return }
@@ -68,6 +73,7 @@ extension PoolStateMachine {
         guard slots.isCurrent(id), slots[id].state == .opening else { return }
         consecutiveFailures = 0
         backoffUntil = nil
+        isBackoffArmed = false
         if let lifetime = settings.maxLifetime {
             let shave = Int64.random(
                 in: 0...max(0, (lifetime / 4).wholeNanoseconds),
@@ -111,6 +117,7 @@ extension PoolStateMachine {
         // Dials that were under way together fail together: they are one failure of the endpoint.
         if let until = backoffUntil, now < until { return }
         consecutiveFailures += 1
+        isBackoffArmed = false
         backoffUntil =
             now + settings.backoff.delay(afterFailures: consecutiveFailures, using: &generator)
     }
@@ -171,7 +178,7 @@ extension PoolStateMachine {
         into actions: inout Actions
     ) {
         slots.move(id, to: .quarantined(purpose), at: now)
-        fewestIdle = min(fewestIdle, counts.idle)
+        fewestIdle = min(fewestIdle, slots.unneeded)
         actions.append(.probe(id, purpose))
         wake(id, at: now + settings.quarantineTimeout, into: &actions)
     }
@@ -183,7 +190,7 @@ extension PoolStateMachine {
         into actions: inout Actions
     ) {
         slots.move(id, to: .closing, at: now)
-        fewestIdle = min(fewestIdle, counts.idle)
+        fewestIdle = min(fewestIdle, slots.unneeded)
         actions.append(.close(id, reason))
     }
 

@@ -115,19 +115,24 @@ extension PoolStateMachine {
     /// Opens a window in which the fewest idle connections are noted.
     mutating func armIdleWindow(at now: Instant, into actions: inout Actions) {
         guard let window = settings.idleTimeout, !isIdleWindowArmed,
-            counts.idle > settings.minIdle
+            slots.unneeded > settings.minIdle
         else { return }
         isIdleWindowArmed = true
-        fewestIdle = counts.idle
+        fewestIdle = slots.unneeded
         schedule(.idleWindow, at: now + window, into: &actions)
     }
 
     /// Closes what stayed idle all through the window: nobody needed it, so its loss makes no dial.
     private mutating func closeUnneeded(at now: Instant, into actions: inout Actions) {
-        let unneeded = min(fewestIdle, counts.idle - settings.minIdle)
-        for _ in 0..<max(0, unneeded) {
-            guard let id = slots.bottomIdle else { break }
+        var surplus = min(fewestIdle, slots.unneeded - settings.minIdle)
+        while surplus > 0, let id = slots.bottomIdle {
             close(id, .idle, at: now, into: &actions)
+            surplus -= 1
+        }
+        // The rest is just being kept alive, for nothing.
+        for id in slots.all where surplus > 0 && slots[id].state == .quarantined(.keepAlive) {
+            close(id, .idle, at: now, into: &actions)
+            surplus -= 1
         }
         armIdleWindow(at: now, into: &actions)
     }

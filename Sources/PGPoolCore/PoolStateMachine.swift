@@ -40,9 +40,9 @@ package struct PoolStateMachine: Sendable {
     package internal(set) var consecutiveFailures = 0
     /// No attempt before this instant.
     package internal(set) var backoffUntil: Instant?
-    /// Whether the heap holds an entry for the back-off, so that it never holds two.
+    /// Whether the heap holds an entry for the present back-off, so that it never holds two.
     var isBackoffArmed = false
-    /// The fewest connections that were idle at once during the present window.
+    /// The fewest connections that nobody needed at once during the present window.
     var fewestIdle = 0
     var isIdleWindowArmed = false
 
@@ -93,7 +93,8 @@ package struct PoolStateMachine: Sendable {
         switch entry.subject {
         case .waiter(let id): waiters.contains(id)
         case .connection(let id): slots.isCurrent(id) && slots[id].timerAt == entry.deadline
-        case .backoff, .idleWindow, .drainQueue, .drainLeases: true
+        case .backoff: isBackoffArmed && backoffUntil == entry.deadline
+        case .idleWindow, .drainQueue, .drainLeases: true
         }
     }
 }

@@ -69,6 +69,8 @@ package struct SlotTable: Sendable {
     package private(set) var counts = SlotCounts()
     /// Idle slots, the one used last on top.
     package private(set) var idle: [UInt32] = []
+    /// Connections that would be idle if they were not just being kept alive.
+    package private(set) var keptAlive = 0
     private var free: [UInt32] = []
 
     package init() {}
@@ -88,6 +90,9 @@ package struct SlotTable: Sendable {
     package func id(at index: UInt32) -> ConnectionID {
         ConnectionID(index: index, serial: slots[Int(index)].serial)
     }
+
+    /// Connections that nobody needs now: a keep-alive is no use of a connection.
+    package var unneeded: Int { idle.count + keptAlive }
 
     /// The idle connection used last.
     package var topIdle: ConnectionID? {
@@ -130,6 +135,8 @@ package struct SlotTable: Sendable {
         let old = slots[index].state
         counts.add(-1, to: old)
         counts.add(1, to: state)
+        if old == .quarantined(.keepAlive) { keptAlive -= 1 }
+        if state == .quarantined(.keepAlive) { keptAlive += 1 }
         slots[index].state = state
         slots[index].since = now
         if old == .idle {

@@ -65,7 +65,9 @@ extension PoolModel {
     private func isCause(_ reason: CloseReason, of connection: Connection) -> Bool {
         switch reason {
         case .lifetime: now >= connection.expiresAt || settings.maxLifetime == 0
-        case .idle: connection.state == .idle && idleOrProbed > machine.settings.minIdle
+        case .idle:
+            (connection.state == .idle || connection.state == .quarantined(.keepAlive))
+                && idleOrProbed > machine.settings.minIdle
         case .evicted: connection.generation < generation
         case .surplus: total > limit
         case .lost: connection.isLost

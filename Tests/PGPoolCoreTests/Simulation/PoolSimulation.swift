@@ -293,9 +293,21 @@ extension PoolSimulation {
                 idle >= wanted && idle <= model.limit,
                 "at rest \(idle) are idle, wanted \(wanted)...\(model.limit)"
             )
+            try trim(to: wanted)
             try apply(.drain(queue: 0, leases: 0))
         }
         try settle { $0.phase == .finished }
+    }
+
+    /// Nobody asks for anything any more: the surplus goes.
+    private mutating func trim(to wanted: Int) throws {
+        guard let window = model.machine.settings.idleTimeout?.wholeNanoseconds else { return }
+        let latest = model.now + 4 * window + model.settings.quarantineTimeout
+        try settle { $0.total == wanted && $0.machine.counts.idle == wanted || $0.now > latest }
+        try require(
+            model.now <= latest,
+            "nobody needed \(model.machine.counts) for \(window), \(wanted) would do"
+        )
     }
 
     /// Answers everything that is open to an answer, until the pool is done.
