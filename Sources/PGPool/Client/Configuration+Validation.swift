@@ -38,6 +38,7 @@ extension ConnectionPool.Configuration {
             upkeep.longLeaseThreshold.map { $0 > .zero } ?? true,
             "upkeep.longLeaseThreshold: more than 0"
         )
+        check(!reactors.isEmpty, "reactors: at least one")
         check(statementCacheSize >= 0, "statementCacheSize: 0 or more")
         check(
             name.utf8.count <= 63 && name.utf8.allSatisfy { (32...126).contains($0) },

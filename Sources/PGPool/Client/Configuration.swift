@@ -46,8 +46,9 @@ extension ConnectionPool {
         /// Run on each new connection before anybody else uses it; if it throws, the connection is
         /// closed and counts as one that failed to open.
         public var onConnect: (@Sendable (PostgresConnection) async throws -> Void)?
-        /// Where sockets are watched. Default: the one that all pools of the process share.
-        public var reactor = Reactor.shared
+        /// The threads that watch sockets; connections are dealt out to them in turn. At least one.
+        /// Default: ``Reactor/shared``, which all pools of the process use.
+        public var reactors = Reactor.shared
         /// Makes jitter and back-off repeatable in tests. Default: random.
         public var seed: UInt64?
 

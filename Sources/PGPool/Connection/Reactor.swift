@@ -16,7 +16,7 @@ internal import Synchronization
 /// it for its database work (`withTaskExecutorPreference(reactor) { … }`) saves the hop between the
 /// thread that reads the answer and the one that uses it.
 ///
-/// Most programs use ``shared``. A reactor made by hand keeps its thread until ``shutDown()``.
+/// Most programs use ``shared`` ones. A reactor made by hand keeps its thread until ``shutDown()``.
 public final class Reactor: TaskExecutor {
     /// How a reactor learns that a socket is ready.
     public enum Backend: Sendable {
@@ -26,8 +26,11 @@ public final class Reactor: TaskExecutor {
         case poll
     }
 
-    /// The reactor that pools use unless they are given another.
-    public static let shared = Reactor()
+    /// The reactors that pools use unless they are given others: one for each processor, at most
+    /// four, since a thread that waits costs next to nothing and one alone cannot fill two cores.
+    public static let shared = (0..<min(4, max(1, processorCount))).map { _ in Reactor() }
+
+    private static var processorCount: Int { sysconf(Int32(_SC_NPROCESSORS_ONLN)) }
 
     private struct Registration {
         var serial: UInt32 = 0

@@ -6,6 +6,8 @@ internal import Synchronization
 extension PoolEngine: SessionEvents, ReactorHandler {
     func makeDial(_ id: ConnectionID) -> Dial {
         let cacheSize = configuration.statementCacheSize
+        let reactors = configuration.reactors
+        let reactor = reactors[Int(id.index) % reactors.count]
         return Dial(
             target,
             makeSession: { [self] connection in

@@ -33,6 +33,7 @@ final class PoolEngine: Sendable {
     let configuration: ConnectionPool.Configuration
     let observers: [any PoolObserver]
     let logger: Logger
+    /// Keeps the pool's deadlines.
     let reactor: Reactor
     let target: DialTarget
     let state: Mutex<State>
@@ -45,7 +46,7 @@ final class PoolEngine: Sendable {
         self.configuration = configuration
         self.observers = observers
         self.logger = logger
-        reactor = configuration.reactor
+        reactor = configuration.reactors[0]
         target = configuration.target
         let seed = configuration.seed ?? .random(in: .min ... .max)
         state = Mutex(

@@ -71,12 +71,12 @@ struct PoolIntegrationTests {
     func bigResults() async throws {
         let portable = Reactor(backend: .poll)
         defer { portable.shutDown() }
-        for (cluster, reactor) in [
+        for (cluster, reactors) in [
             (try await Servers.plain.value, Reactor.shared),
             (try await Servers.secured.value, Reactor.shared),
-            (try await Servers.plain.value, portable),
+            (try await Servers.plain.value, [portable]),
         ] {
-            try await withPool(on: cluster, configure: { $0.reactor = reactor }) { pool in
+            try await withPool(on: cluster, configure: { $0.reactors = reactors }) { pool in
                 let rows = try await pool.query(
                     "SELECT repeat(chr(65 + i % 26), 1000000) FROM generate_series(1, 24) i"
                 )
