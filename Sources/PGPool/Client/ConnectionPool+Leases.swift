@@ -18,20 +18,21 @@ extension ConnectionPool {
         line: UInt = #line,
         _ body: (PostgresConnection) async throws -> sending Result
     ) async throws -> sending Result {
-        let lease = try await engine.acquire(
-            acquireTimeout,
-            RawCallSite(fileID: fileID, line: line)
-        )
+        let lease: Lease
+        switch engine.ask(acquireTimeout, RawCallSite(fileID: fileID, line: line), nil) {
+        case .lease(let granted): lease = granted
+        case .refused(let error): throw error
+        case .waiting(let waiter): lease = try await engine.wait(waiter)
+        }
         defer { engine.release(lease) }
         let connection = PostgresConnection(session: lease.session, leaseNumber: lease.number)
-        guard engine.configuration.acquire.detectsNesting else {
+        guard lease.filledPool, engine.configuration.acquire.detectsNesting else {
             return try await body(connection)
         }
-        let held = HeldLease(
-            engine: ObjectIdentifier(engine),
-            id: lease.id,
-            outer: HeldLease.current
-        )
+        let held =
+            HeldLease.current.map {
+                HeldLease(engine: ObjectIdentifier(engine), id: lease.connection.id, outer: $0)
+            } ?? lease.connection.held
         return try await HeldLease.$current.withValue(held) {
             Handover(value: try await body(connection))
         }.value

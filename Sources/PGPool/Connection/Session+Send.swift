@@ -11,6 +11,7 @@ extension Session {
     func submit(_ operation: Operation, lease: UInt64? = nil) {
         var finished: [Operation] = []
         state.withLock { state in
+            isTouched.store(true, ordering: .sequentiallyConsistent)
             if let refusal = refusal(of: operation, lease, state) {
                 operation.outcome = .failure(refusal)
                 finished.append(operation)
@@ -36,7 +37,9 @@ extension Session {
         _ state: State
     ) -> (any Error)? {
         if operation.isCancelled { return CancellationError() }
-        if let lease, lease != state.leaseNumber { return LeaseEndedError() }
+        if let lease, lease != leaseNumber.load(ordering: .sequentiallyConsistent) {
+            return LeaseEndedError()
+        }
         guard state.connection == nil || state.isLost || state.isClosing else { return nil }
         return lostError(state, phase: .nothingSent, sql: operation.query.sql)
     }

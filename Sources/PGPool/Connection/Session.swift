@@ -33,7 +33,6 @@ final class Session: ReactorHandler {
         var isLost = false
         /// The first error that ended the connection.
         var fatalError: PostgresError?
-        var leaseNumber: UInt64 = 0
         var isClosing = false
         /// The descriptor that outlives libpq's, to see the server's end of the connection close.
         var lingering: Int32 = -1
@@ -47,6 +46,10 @@ final class Session: ReactorHandler {
     /// The server process's id, as the server told at login.
     let backendPID: Int32
     let serverVersion: Int
+    /// Raised when a lease begins and when it ends.
+    let leaseNumber = Atomic<UInt64>(0)
+    /// Whether anything was submitted since the lease began: if not, its end needs no lock.
+    let isTouched = Atomic<Bool>(false)
 
     /// Takes over a connection whose login is complete.
     init(
@@ -113,18 +116,17 @@ final class Session: ReactorHandler {
 
     /// Begins a lease; its number goes with every use of the connection.
     func beginLease() -> UInt64 {
-        state.withLock { state in
-            state.leaseNumber &+= 1
-            return state.leaseNumber
-        }
+        isTouched.store(false, ordering: .relaxed)
+        return leaseNumber.wrappingAdd(1, ordering: .relaxed).newValue
     }
 
     /// Ends the lease and says in what condition the session is. Uses of it from now on fail.
     func endLease() -> SessionCondition {
-        state.withLock { state in
-            state.leaseNumber &+= 1
-            return condition(state)
-        }
+        // Whoever submits marks the session first and compares numbers then: either it sees this
+        // number, or its mark is seen here.
+        leaseNumber.wrappingAdd(1, ordering: .sequentiallyConsistent)
+        guard isTouched.load(ordering: .sequentiallyConsistent) else { return .clean }
+        return state.withLock { condition($0) }
     }
 
     private func condition(_ state: State) -> SessionCondition {

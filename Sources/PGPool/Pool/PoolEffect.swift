@@ -4,12 +4,12 @@ internal import PGPoolCore
 /// A decision of the state machine together with what it is about, to be performed without a lock.
 enum PoolEffect {
     case connect(Dial)
-    case close(PoolEngine.Entry, CloseReason)
+    case close(PooledConnection, CloseReason)
     case probe(Session, ConnectionID, QuarantinePurpose)
     /// The continuation is the one that was there when the outcome was set: a waiter that brings its
     /// own later finds the outcome and resumes itself.
     case resume(Waiter, UnsafeContinuation<Void, Never>?, Duration)
-    case report(PoolEngine.Entry)
+    case report(CallSite, Duration)
     case finish([UnsafeContinuation<Void, Never>])
 }
 
@@ -19,14 +19,14 @@ extension PoolEngine {
             switch effect {
             case .connect(let dial):
                 dial.start(deadline: .now + configuration.opening.timeout)
-            case .close(let entry, let reason):
-                close(entry, reason)
+            case .close(let connection, let reason):
+                close(connection, reason)
             case .probe(let session, let id, let purpose):
                 probe(session, id, purpose)
             case .resume(let waiter, let continuation, let waited):
                 resume(waiter, continuation, waited)
-            case .report(let entry):
-                reportLongLease(entry)
+            case .report(let site, let held):
+                reportLongLease(site, held)
             case .finish(let continuations):
                 for continuation in continuations { continuation.resume() }
             }
@@ -53,9 +53,7 @@ extension PoolEngine {
         }
     }
 
-    private func reportLongLease(_ entry: Entry) {
-        guard let site = entry.site?.site else { return }
-        let held = Instant.now - entry.leasedAt
+    private func reportLongLease(_ site: CallSite, _ held: Duration) {
         logger.warning(
             "a connection is held for long",
             metadata: ["site": "\(site)", "held": "\(held.brief)", "pool": "\(configuration.name)"]

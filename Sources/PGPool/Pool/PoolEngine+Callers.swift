@@ -5,103 +5,93 @@ internal import Synchronization
 extension PoolEngine {
     /// Takes a connection, at once if one is idle.
     func acquire(_ timeout: Duration?, _ site: RawCallSite) async throws -> Lease {
-        let now = Instant.now
-        let deadline = now + (timeout ?? configuration.acquire.timeout)
-        let held = heldLease()
-        var effects: [PoolEffect] = []
-        let answer = state.withLock { state -> Answer in
-            let decision = state.machine.acquire(
-                deadline: deadline,
-                holdsLease: held != nil,
-                at: now,
-                into: &state.actions
-            )
-            let answer = settle(decision, site, nil, held, at: now, &state)
-            collect(&state, into: &effects)
-            return answer
-        }
-        if !effects.isEmpty { perform(effects) }
-        switch answer {
-        case .lease(let lease):
-            observe(.leaseAcquired(waitTime: .zero))
-            return lease
-        case .refused(let error):
-            observe(.acquireFailed(code: error.code, waitTime: .zero))
-            throw error
-        case .waiting(let waiter):
-            return try await wait(waiter)
+        switch ask(timeout, site, nil) {
+        case .lease(let lease): return lease
+        case .refused(let error): throw error
+        case .waiting(let waiter): return try await wait(waiter)
         }
     }
 
     /// Takes a connection for one statement, which is sent the moment there is one.
     func start(_ run: StatementRun, _ timeout: Duration?, _ site: RawCallSite) {
+        switch ask(timeout, site, run) {
+        case .lease(let lease): run.waitEnded(.success(lease))
+        case .refused(let error): run.waitEnded(.failure(error))
+        case .waiting(let waiter): run.isWaiting(as: waiter)
+        }
+    }
+
+    /// The answer to a caller.
+    enum Answer {
+        case lease(Lease)
+        case waiting(Waiter)
+        case refused(PoolError)
+    }
+
+    /// Asks the state machine for a connection. Never suspends.
+    func ask(_ timeout: Duration?, _ site: RawCallSite, _ run: StatementRun?) -> Answer {
         let now = Instant.now
-        let deadline = now + (timeout ?? configuration.acquire.timeout)
-        let held = heldLease()
+        let deadline =
+            timeout.map { now + $0 }
+            ?? Instant(nanoseconds: now.nanoseconds &+ acquireTimeout)
+        let task = HeldLease.currentTask
         var effects: [PoolEffect] = []
         let answer = state.withLock { state -> Answer in
+            let held = state.machine.isFull ? heldLease(task, state) : nil
             let decision = state.machine.acquire(
                 deadline: deadline,
                 holdsLease: held != nil,
                 at: now,
                 into: &state.actions
             )
-            let answer = settle(decision, site, run, held, at: now, &state)
-            collect(&state, into: &effects)
+            let answer: Answer
+            switch decision {
+            case .granted(let id):
+                answer =
+                    state.beginLease(id, site, task, at: now).map { .lease($0) }
+                    ?? .refused(refusal(.shutDown, site, nil, at: now, state))
+            case .queued(let id):
+                let waiter = Waiter(site: site, task: task, enqueuedAt: now, statement: run)
+                state.setWaiter(waiter, id)
+                answer = .waiting(waiter)
+            case .refused(let reason):
+                answer = .refused(refusal(reason, site, held, at: now, state))
+            }
+            if !state.actions.isEmpty { collect(&state, into: &effects) }
             return answer
         }
         if !effects.isEmpty { perform(effects) }
+        if !observers.isEmpty { observe(answer) }
+        return answer
+    }
+
+    private func observe(_ answer: Answer) {
         switch answer {
-        case .lease(let lease):
-            observe(.leaseAcquired(waitTime: .zero))
-            run.waitEnded(.success(lease))
-        case .refused(let error):
-            observe(.acquireFailed(code: error.code, waitTime: .zero))
-            run.waitEnded(.failure(error))
-        case .waiting(let waiter):
-            run.isWaiting(as: waiter)
+        case .lease: observe(.leaseAcquired(waitTime: .zero))
+        case .refused(let error): observe(.acquireFailed(code: error.code, waitTime: .zero))
+        case .waiting: break
         }
     }
 
-    private enum Answer {
-        case lease(Lease)
-        case waiting(Waiter)
-        case refused(PoolError)
-    }
-
-    private func settle(
-        _ decision: AcquireDecision,
-        _ site: RawCallSite,
-        _ run: StatementRun?,
-        _ held: HeldLease?,
-        at now: Instant,
-        _ state: inout State
-    ) -> Answer {
-        switch decision {
-        case .granted(let id):
-            guard let lease = beginLease(id, site, at: now, &state) else {
-                return .refused(refusal(.shutDown, site, held, at: now, state))
-            }
-            return .lease(lease)
-        case .queued(let id):
-            let waiter = Waiter(site: site, enqueuedAt: now, statement: run)
-            state.setWaiter(waiter, id)
-            return .waiting(waiter)
-        case .refused(let reason):
-            return .refused(refusal(reason, site, held, at: now, state))
-        }
-    }
-
-    /// The lease of this pool that the current task, or one it is a child of, holds.
-    private func heldLease() -> HeldLease? {
+    /// The connection of this pool that the present task holds, or a task that it is a child of.
+    private func heldLease(_ task: UInt, _ state: State) -> ConnectionID? {
         guard configuration.acquire.detectsNesting else { return nil }
+        for case let connection? in state.connections
+        where task != 0 && connection.site != nil && connection.task == task {
+            return connection.id
+        }
         var held = HeldLease.current
         let engine = ObjectIdentifier(self)
-        while let lease = held, lease.engine != engine { held = lease.outer }
-        return held
+        while let lease = held {
+            // The lease may have ended: a task that is no child may have outlived it.
+            if lease.engine == engine, state.connection(lease.id)?.site != nil { return lease.id }
+            held = lease.outer
+        }
+        return nil
     }
 
-    private func wait(_ waiter: Waiter) async throws -> Lease {
+    /// Suspends until the waiter is resolved.
+    func wait(_ waiter: Waiter) async throws -> Lease {
         await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in
                 let isOver = state.withLock { _ in
@@ -150,34 +140,23 @@ extension PoolEngine {
         }
     }
 
-    func beginLease(
-        _ id: ConnectionID,
-        _ site: RawCallSite?,
-        at now: Instant,
-        _ state: inout State
-    ) -> Lease? {
-        let index = Int(id.index)
-        guard let session = state.entry(id)?.session else { return nil }
-        state.entries[index]?.leasedAt = now
-        state.entries[index]?.site = site
-        return Lease(session: session, id: id, number: session.beginLease())
-    }
-
     /// Takes a lease back: the connection goes to the next waiter, or to rest, or is cleaned or
     /// closed, as its condition says.
     func release(_ lease: Lease) {
         let condition = lease.session.endLease()
         let now = Instant.now
+        let connection = lease.connection
         var effects: [PoolEffect] = []
-        let leasedAt = state.withLock { state -> Instant in
-            let leasedAt = state.endLease(lease.id) ?? now
+        let leasedAt = state.withLock { state in
+            let leasedAt = connection.leasedAt
+            connection.site = nil
             state.machine.release(
-                lease.id,
+                connection.id,
                 Self.outcome(condition),
                 at: now,
                 into: &state.actions
             )
-            collect(&state, into: &effects)
+            if !state.actions.isEmpty { collect(&state, into: &effects) }
             return leasedAt
         }
         if !effects.isEmpty { perform(effects) }

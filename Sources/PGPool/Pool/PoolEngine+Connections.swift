@@ -4,15 +4,16 @@ internal import Synchronization
 
 /// The connections' side: dial, probe, close, and what sessions report.
 extension PoolEngine: SessionEvents, ReactorHandler {
-    func makeDial(_ id: ConnectionID) -> Dial {
+    func makeDial(_ connection: PooledConnection) -> Dial {
         let cacheSize = configuration.statementCacheSize
         let reactors = configuration.reactors
+        let id = connection.id
         let reactor = reactors[Int(id.index) % reactors.count]
         return Dial(
             target,
-            makeSession: { [self] connection in
+            makeSession: { [self] open in
                 Session(
-                    connection,
+                    open,
                     id: id,
                     reactor: reactor,
                     events: self,
@@ -45,11 +46,7 @@ extension PoolEngine: SessionEvents, ReactorHandler {
             return
         }
         // From here on the session can be closed from outside, which ends the hook's statements.
-        state.withLock { state in
-            guard var entry = state.entry(id) else { return }
-            entry.session = session
-            state.setEntry(entry)
-        }
+        state.withLock { $0.connection(id)?.session = session }
         let connection = PostgresConnection(session: session, leaseNumber: session.beginLease())
         Task { [self] in
             let started = Instant.now
@@ -77,11 +74,12 @@ extension PoolEngine: SessionEvents, ReactorHandler {
         let now = Instant.now
         var effects: [PoolEffect] = []
         let took = state.withLock { state -> Duration? in
-            guard state.machine.isOpening(id), var entry = state.entry(id) else { return nil }
-            let took = now - entry.startedAt
-            entry.dial = nil
-            entry.session = session
-            state.setEntry(entry)
+            guard state.machine.isOpening(id), let connection = state.connection(id) else {
+                return nil
+            }
+            let took = now - connection.startedAt
+            connection.dial = nil
+            connection.session = session
             state.lastConnectFailure = nil
             state.totals.openedTotal += 1
             state.machine.connected(id, at: now, into: &state.actions)
@@ -113,7 +111,7 @@ extension PoolEngine: SessionEvents, ReactorHandler {
                 state.lastConnectFailure = report
                 state.totals.connectFailuresTotal += 1
             }
-            state.removeEntry(id)
+            state.remove(id)
             state.machine.connectFailed(
                 id,
                 failure.isDeterministic ? .deterministic : .transient,
@@ -129,17 +127,18 @@ extension PoolEngine: SessionEvents, ReactorHandler {
         observe(.connectFailed(sqlState: failure.sqlState, elapsed: failure.elapsed))
     }
 
-    func close(_ entry: Entry, _ reason: CloseReason) {
-        entry.dial?.abandon(didTimeOut: reason == .openingTimeout)
-        guard let session = state.withLock({ $0.entry(entry.id)?.session }) else { return }
-        if entry.dial == nil {
+    func close(_ connection: PooledConnection, _ reason: CloseReason) {
+        let (dial, session) = state.withLock { _ in (connection.dial, connection.session) }
+        if let dial {
+            dial.abandon(didTimeOut: reason == .openingTimeout)
+        } else if let session {
             logger.debug(
                 "closing a connection",
                 metadata: metadata(session, "reason", reason.rawValue)
             )
             observe(.connectionClosed(reason: reason.rawValue))
         }
-        session.close()
+        session?.close()
     }
 
     func probe(_ session: Session, _ id: ConnectionID, _ purpose: QuarantinePurpose) {
@@ -177,9 +176,9 @@ extension PoolEngine: SessionEvents, ReactorHandler {
 
     func sessionClosed(_ session: Session) {
         run { state in
-            guard state.entry(session.id) != nil else { return }
+            guard state.connection(session.id) != nil else { return }
             state.totals.closedTotal += 1
-            state.removeEntry(session.id)
+            state.remove(session.id)
             state.machine.closed(session.id, at: .now, into: &state.actions)
         }
     }

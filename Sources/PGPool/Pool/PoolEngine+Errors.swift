@@ -42,7 +42,7 @@ extension PoolEngine {
     func refusal(
         _ reason: AcquireRefusal,
         _ site: RawCallSite,
-        _ held: HeldLease?,
+        _ held: ConnectionID?,
         at now: Instant,
         _ state: State
     ) -> PoolError {
@@ -69,7 +69,7 @@ extension PoolEngine {
                 holders: holders(state, at: now)
             )
         case .nested:
-            let outer = held.flatMap { state.entry($0.id)?.site?.site.description }
+            let outer = held.flatMap { state.connection($0)?.site?.site.description }
             return PoolError(
                 .nestedAcquire,
                 """
@@ -94,10 +94,10 @@ extension PoolEngine {
     }
 
     private func holders(_ state: State, at now: Instant) -> [PoolError.Holder] {
-        state.entries
-            .compactMap { entry -> PoolError.Holder? in
-                guard let entry, let site = entry.site?.site else { return nil }
-                return PoolError.Holder(site: site, heldFor: now - entry.leasedAt)
+        state.connections
+            .compactMap { connection -> PoolError.Holder? in
+                guard let connection, let site = connection.site?.site else { return nil }
+                return PoolError.Holder(site: site, heldFor: now - connection.leasedAt)
             }
             .sorted { $0.heldFor > $1.heldFor }
     }

@@ -8,21 +8,11 @@ internal import Synchronization
 /// decisions are made and turned into effects; the effects are performed after it. Each extension of
 /// it, in a file of its own, serves one side: callers, connections, the owner.
 final class PoolEngine: Sendable {
-    /// A slot's connection and who has it.
-    struct Entry {
-        var id: ConnectionID
-        var dial: Dial?
-        var session: Session?
-        var startedAt: Instant
-        var leasedAt = Instant(nanoseconds: 0)
-        /// Who has it; nil while nobody does.
-        var site: RawCallSite?
-    }
-
     struct State {
         var machine: PoolStateMachine
         var actions: [PoolAction] = []
-        var entries: [Entry?] = []
+        /// By slot.
+        var connections: [PooledConnection?] = []
         var waiters: [Waiter?] = []
         var timerToken: ReactorToken?
         var lastConnectFailure: PoolError.ConnectFailure?
@@ -36,6 +26,8 @@ final class PoolEngine: Sendable {
     /// Keeps the pool's deadlines.
     let reactor: Reactor
     let target: DialTarget
+    /// The configuration's, in nanoseconds: it is added up on every acquire.
+    let acquireTimeout: Int64
     let state: Mutex<State>
 
     init(
@@ -48,6 +40,8 @@ final class PoolEngine: Sendable {
         self.logger = logger
         reactor = configuration.reactors[0]
         target = configuration.target
+        // Far below what 64 bits hold, so that a sum cannot overflow.
+        acquireTimeout = min(configuration.acquire.timeout.wholeNanoseconds, .max / 4)
         let seed = configuration.seed ?? .random(in: .min ... .max)
         state = Mutex(
             State(machine: PoolStateMachine(settings: configuration.settings, seed: seed))
@@ -87,19 +81,23 @@ final class PoolEngine: Sendable {
     ) {
         switch action {
         case .connect(let id):
-            let dial = makeDial(id)
-            state.setEntry(Entry(id: id, dial: dial, startedAt: .now))
+            let connection = PooledConnection(id: id, engine: self, startedAt: .now)
+            let dial = makeDial(connection)
+            connection.dial = dial
+            state.insert(connection)
             effects.append(.connect(dial))
         case .close(let id, let reason):
-            guard let entry = state.entry(id) else { return }
-            effects.append(.close(entry, reason))
+            guard let connection = state.connection(id) else { return }
+            effects.append(.close(connection, reason))
         case .probe(let id, let purpose):
-            guard let session = state.entry(id)?.session else { return }
+            guard let session = state.connection(id)?.session else { return }
             effects.append(.probe(session, id, purpose))
         case .grant(let id, let waiterID):
             guard let waiter = state.takeWaiter(waiterID) else { return }
             let now = Instant.now
-            guard let lease = beginLease(id, waiter.site, at: now, &state) else { return }
+            guard let lease = state.beginLease(id, waiter.site, waiter.task, at: now) else {
+                return
+            }
             waiter.outcome = .success(lease)
             effects.append(.resume(waiter, waiter.continuation, now - waiter.enqueuedAt))
         case .fail(let waiterID, let failure):
@@ -113,8 +111,8 @@ final class PoolEngine: Sendable {
             // Under the lock, so that a later request cannot be overtaken by an earlier one.
             if let token = state.timerToken { reactor.setDeadline(deadline, token) }
         case .reportLongLease(let id):
-            guard let entry = state.entry(id) else { return }
-            effects.append(.report(entry))
+            guard let connection = state.connection(id), let site = connection.site else { return }
+            effects.append(.report(site.site, Instant.now - connection.leasedAt))
         case .finish:
             if let token = state.timerToken { reactor.unregister(token) }
             state.timerToken = nil
@@ -153,28 +151,39 @@ final class PoolEngine: Sendable {
 }
 
 extension PoolEngine.State {
-    func entry(_ id: ConnectionID) -> PoolEngine.Entry? {
+    func connection(_ id: ConnectionID) -> PooledConnection? {
         let index = Int(id.index)
-        guard index < entries.count, let entry = entries[index], entry.id == id else { return nil }
-        return entry
+        guard index < connections.count, let connection = connections[index], connection.id == id
+        else { return nil }
+        return connection
     }
 
-    mutating func setEntry(_ entry: PoolEngine.Entry) {
-        let index = Int(entry.id.index)
-        while entries.count <= index { entries.append(nil) }
-        entries[index] = entry
+    mutating func insert(_ connection: PooledConnection) {
+        let index = Int(connection.id.index)
+        while connections.count <= index { connections.append(nil) }
+        connections[index] = connection
     }
 
-    mutating func removeEntry(_ id: ConnectionID) {
-        if entry(id) != nil { entries[Int(id.index)] = nil }
+    mutating func remove(_ id: ConnectionID) {
+        if connection(id) != nil { connections[Int(id.index)] = nil }
     }
 
-    /// Notes that nobody holds the connection any more; returns since when somebody did.
-    mutating func endLease(_ id: ConnectionID) -> Instant? {
-        let index = Int(id.index)
-        guard index < entries.count, entries[index]?.id == id else { return nil }
-        entries[index]?.site = nil
-        return entries[index]?.leasedAt
+    func beginLease(
+        _ id: ConnectionID,
+        _ site: RawCallSite,
+        _ task: UInt,
+        at now: Instant
+    ) -> Lease? {
+        guard let connection = connection(id), let session = connection.session else { return nil }
+        connection.leasedAt = now
+        connection.site = site
+        connection.task = task
+        return Lease(
+            connection: connection,
+            session: session,
+            number: session.beginLease(),
+            filledPool: machine.isFull
+        )
     }
 
     mutating func setWaiter(_ waiter: Waiter, _ id: WaiterID) {
@@ -192,12 +201,4 @@ extension PoolEngine.State {
         waiters[index] = nil
         return waiter
     }
-}
-
-/// A place in the source as the compiler hands it in; turned into text only when it is shown.
-struct RawCallSite: Sendable {
-    var fileID: StaticString
-    var line: UInt
-
-    var site: CallSite { CallSite(fileID, line) }
 }

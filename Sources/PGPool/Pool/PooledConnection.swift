@@ -1,0 +1,69 @@
+internal import PGPoolCore
+
+/// One connection of a pool, from its dial to its end, and who has it.
+///
+/// Proof of sendability: what can change changes under the engine's lock only.
+final class PooledConnection: @unchecked Sendable {
+    /// Names it to the state machine.
+    let id: ConnectionID
+    let startedAt: Instant
+    var dial: Dial?
+    var session: Session?
+    var leasedAt = Instant(nanoseconds: 0)
+    /// Who has it; nil while nobody does.
+    var site: RawCallSite?
+    /// The task that acquired it; only compared, never followed.
+    var task: UInt = 0
+    /// What the task that has it finds again in itself and its children, if it holds nothing else.
+    let held: HeldLease
+
+    init(id: ConnectionID, engine: PoolEngine, startedAt: Instant) {
+        self.id = id
+        self.startedAt = startedAt
+        held = HeldLease(engine: ObjectIdentifier(engine), id: id, outer: nil)
+    }
+}
+
+/// The right to use one connection now.
+struct Lease: Sendable {
+    let connection: PooledConnection
+    let session: Session
+    /// Goes with every use of the session; stale once the lease has ended.
+    let number: UInt64
+    /// Whether every connection was leased when this one was.
+    let filledPool: Bool
+}
+
+/// What a task holds of pools, for it and the child tasks that it makes to find.
+///
+/// Only a lease that made its pool full is bound to its task, which is what costs time. That is
+/// enough: if all who hold a connection waited for another, the last to have acquired its own would
+/// be among them, and it is bound.
+final class HeldLease: Sendable {
+    @TaskLocal static var current: HeldLease?
+
+    let engine: ObjectIdentifier
+    let id: ConnectionID
+    /// What was held already when this lease was acquired.
+    let outer: HeldLease?
+
+    init(engine: ObjectIdentifier, id: ConnectionID, outer: HeldLease?) {
+        self.engine = engine
+        self.id = id
+        self.outer = outer
+    }
+
+    /// Names the present task, for comparison with another such name; 0 outside of any.
+    static var currentTask: UInt {
+        // Proof: UnsafeCurrentTask is one pointer, and so is an optional one; it is only compared.
+        withUnsafeCurrentTask { unsafeBitCast($0, to: UInt.self) }
+    }
+}
+
+/// A place in the source as the compiler hands it in; turned into text only when it is shown.
+struct RawCallSite: Sendable {
+    var fileID: StaticString
+    var line: UInt
+
+    var site: CallSite { CallSite(fileID, line) }
+}
