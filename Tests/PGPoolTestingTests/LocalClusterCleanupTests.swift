@@ -72,7 +72,7 @@ struct LocalClusterCleanupTests {
     @Test(arguments: [SIGKILL, SIGINT, SIGTERM, SIGSEGV, SIGHUP])
     func anOwnerThatIsSignalledLeavesNothing(signal: Int32) async throws {
         var remains: Remains?
-        let result = try await runOwner { execution in
+        let end = try await runOwner { execution in
             var lines = execution.standardOutput.strings().makeAsyncIterator()
             while let line = try await lines.next() {
                 guard line.hasPrefix("log ") else { continue }
@@ -81,9 +81,9 @@ struct LocalClusterCleanupTests {
                 try #require(kill(-execution.processIdentifier.value, signal) == 0)
             }
         }
-        let noted = try #require(remains, "the owner ended early: run local-cluster by hand")
+        let noted = try #require(remains, "the owner ended early: \(end.errors)")
         let isPolite = signal == SIGINT || signal == SIGTERM
-        #expect(result.isSuccess == isPolite)
+        #expect(end.status.isSuccess == isPolite)
         if isPolite { #expect(try noted.description == "", "it exits only when all is gone") }
         try await expectNothing(of: noted)
     }
@@ -93,13 +93,14 @@ struct LocalClusterCleanupTests {
     func anOwnerThatIsKilledWhileStartingLeavesNothing(moment: String) async throws {
         let base = try TemporaryFolder()
         defer { base.remove() }
-        _ = try await runOwner(temporary: base.path) { execution in
+        let end = try await runOwner(temporary: base.path) { execution in
             try await eventually(
                 { base.contents().contains { base.has("\($0)/\(moment)") } },
-                orElse: "no \(moment) came about: run local-cluster by hand to see why"
+                orElse: "no \(moment) came about: see how the owner ended"
             )
             try #require(kill(execution.processIdentifier.value, SIGKILL) == 0)
         }
+        #expect(end.status == .signaled(SIGKILL), "the owner ended early: \(end.errors)")
         try await eventually(
             { base.contents().isEmpty },
             orElse: "still there: \(base.contents()). The supervisor missed its owner's end"
@@ -115,7 +116,7 @@ struct LocalClusterCleanupTests {
         let program = "\(folder.path)/local-cluster"
         try FileManager.default.copyItem(atPath: localCluster, toPath: program)
         var remains: Remains?
-        _ = try await runOwner(program, user: 65_534) { execution in
+        let end = try await runOwner(program, user: 65_534) { execution in
             var lines = execution.standardOutput.strings().makeAsyncIterator()
             while let line = try await lines.next() {
                 guard line.hasPrefix("log ") else { continue }
@@ -128,7 +129,7 @@ struct LocalClusterCleanupTests {
             }
         }
         try await expectNothing(
-            of: try #require(remains, "the owner ended early: run local-cluster as another user")
+            of: try #require(remains, "the owner ended early: \(end.errors)")
         )
     }
 
@@ -149,8 +150,8 @@ private func runOwner(
     _ program: String = localCluster,
     user: UInt32? = nil,
     temporary: String? = nil,
-    _ body: (Execution<NoInput, SequenceOutput, DiscardedOutput>) async throws -> Void
-) async throws -> TerminationStatus {
+    _ body: (Execution<NoInput, SequenceOutput, StringOutput<UTF8>>) async throws -> Void
+) async throws -> (status: TerminationStatus, errors: String) {
     var options = PlatformOptions()
     options.processGroupID = 0
     if let user {
@@ -162,7 +163,7 @@ private func runOwner(
     var environment = ServerPrograms.serverEnvironment
     environment["SWIFT_BACKTRACE"] = "enable=no"
     environment["TMPDIR"] = temporary
-    return try await run(
+    let result = try await run(
         .path(FilePath(program)),
         arguments: ["--tls"],
         environment: .custom(environment),
@@ -170,9 +171,10 @@ private func runOwner(
         platformOptions: options,
         input: .none,
         output: .sequence,
-        error: .discarded,
+        error: .string(limit: 64 << 10),
         body: body
-    ).terminationStatus
+    )
+    return (result.terminationStatus, result.standardError)
 }
 
 /// A folder that the server's user may write to as well.
