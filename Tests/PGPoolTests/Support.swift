@@ -46,6 +46,7 @@ func withPool<Result>(
 func eventually(
     _ what: String,
     within limit: Duration = .seconds(20),
+    seeing pool: ConnectionPool? = nil,
     sourceLocation: SourceLocation = #_sourceLocation,
     _ condition: () async throws -> Bool
 ) async throws {
@@ -53,8 +54,9 @@ func eventually(
     let end = clock.now + limit
     while try await !condition() {
         guard clock.now < end else {
+            let state = pool.map { "; the pool: \($0.snapshot), opened \($0.snapshot.openedTotal)" }
             Issue.record(
-                "did not come true within \(limit): \(what)",
+                "did not come true within \(limit): \(what)\(state ?? "")",
                 sourceLocation: sourceLocation
             )
             throw ConditionNotMet(what: what)

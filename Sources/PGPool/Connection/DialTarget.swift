@@ -87,7 +87,15 @@ struct DialFailure: Error, Sendable {
         if didTimeOut { return false }
         switch sqlState {
         case nil:
-            return phase == .tls || (phase == .login && message.contains("password"))
+            // A server that goes away in the middle of either says nothing of the configuration.
+            let words: [String] =
+                switch phase {
+                case .tls: ["certificate", "does not support SSL"]
+                case .login: ["no password supplied", "authentication method"]
+                case .connecting, .resolving: ["root certificate"]
+                case .setUp: []
+                }
+            return words.contains { message.contains($0) }
         case .connectionException?, .insufficientResources?, .operatorIntervention?,
             .objectNotInPrerequisiteState?, .systemError?, .internalError?:
             return false

@@ -122,7 +122,7 @@ struct FaultIntegrationTests {
                         try await eventually("the pool is full") { pool.snapshot.openedTotal >= 8 }
                         let opened = pool.snapshot.openedTotal
                         try await cluster.restart(mode: mode)
-                        try await eventually("the pool refills") {
+                        try await eventually("the pool refills after \(mode)", seeing: pool) {
                             pool.snapshot.openedTotal >= opened + 8
                         }
                     }
