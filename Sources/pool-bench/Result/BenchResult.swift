@@ -1,0 +1,126 @@
+/// What a verb measured; the keys of its JSON are a promise to whoever reads it.
+struct BenchResult: Codable, Equatable, Sendable {
+    var scenario: String
+    var settings: BenchSettings
+    var seed: UInt64
+    /// Seconds under load; those in which baselines ran are left out.
+    var seconds: Double
+    var operations: Int
+    /// Operations a second.
+    var throughput: Double
+    /// Failed operations by code.
+    var errors: [String: Int]
+    var latency: LatencySummary
+    /// `nil`, written as `null`, where the time to acquire can't be told from the rest.
+    var acquire: LatencySummary?
+    var clientCPUSeconds: Double
+    var peakResidentBytes: Int
+    var connectionsOpened: Int
+    var connectionsPeak: Int
+    var operationsPerWorker: Spread
+    var series: [SeriesEntry]
+    var histogram: LatencyDistribution
+    var baselines: [BaselineResult]?
+    var throughputRatio: Double?
+    var burst: Double?
+
+    enum CodingKeys: String, CodingKey {
+        case scenario, settings, seed, seconds, operations, throughput, errors, series, histogram
+        case baselines
+        case latency = "latency_ms"
+        case acquire = "acquire_ms"
+        case clientCPUSeconds = "client_cpu_seconds"
+        case peakResidentBytes = "peak_rss_bytes"
+        case connectionsOpened = "connections_opened"
+        case connectionsPeak = "connections_peak"
+        case operationsPerWorker = "operations_per_worker"
+        case throughputRatio = "throughput_ratio"
+        case burst = "burst_ms"
+    }
+
+    var errorCount: Int { errors.values.reduce(0, +) }
+
+    /// CPU seconds for 100,000 operations; `nil` if there were none.
+    var cpuPerHundredThousand: Double? {
+        operations > 0 ? clientCPUSeconds / Double(operations) * 100_000 : nil
+    }
+}
+
+/// What the result is about.
+struct BenchSettings: Codable, Equatable, Sendable {
+    var mode: LoadMode?
+    var workers: Int
+    var poolSize: Int
+    var statement: String?
+    var pairs: Int?
+    var minIdle: Int?
+    var connectDelay: Double?
+    var work: Double?
+    var rounds: Int?
+    /// Whether the run was stopped before its time.
+    var wasInterrupted = false
+
+    enum CodingKeys: String, CodingKey {
+        case mode, workers, statement, pairs, rounds
+        case poolSize = "pool_size"
+        case minIdle = "min_idle"
+        case connectDelay = "connect_delay_ms"
+        case work = "work_ms"
+        case wasInterrupted = "interrupted"
+    }
+}
+
+/// One second of load; `seconds` says how long it really was.
+struct SeriesEntry: Codable, Equatable, Sendable {
+    var seconds: Double
+    var operations: Int
+    var errors: Int
+    var connections: Int
+}
+
+/// A baseline that ran interleaved with the load.
+struct BaselineResult: Codable, Equatable, Sendable {
+    var name: String
+    var throughput: Double
+    var clientCPUSeconds: Double
+    var operations: Int
+    /// The load's throughput by the baseline's, the median of all pairs.
+    var throughputRatio: Double
+
+    enum CodingKeys: String, CodingKey {
+        case name, throughput, operations
+        case clientCPUSeconds = "client_cpu_seconds"
+        case throughputRatio = "throughput_ratio"
+    }
+
+    /// CPU seconds for 100,000 operations; `nil` if there were none.
+    var cpuPerHundredThousand: Double? {
+        operations > 0 ? clientCPUSeconds / Double(operations) * 100_000 : nil
+    }
+}
+
+extension BenchResult {
+    /// Writes the object; `acquire_ms` is there also when it is unknown.
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(scenario, forKey: .scenario)
+        try container.encode(settings, forKey: .settings)
+        try container.encode(seed, forKey: .seed)
+        try container.encode(seconds, forKey: .seconds)
+        try container.encode(operations, forKey: .operations)
+        try container.encode(throughput, forKey: .throughput)
+        try container.encode(errors, forKey: .errors)
+        try container.encode(latency, forKey: .latency)
+        try container.encode(acquire, forKey: .acquire)
+        try container.encode(clientCPUSeconds, forKey: .clientCPUSeconds)
+        try container.encode(peakResidentBytes, forKey: .peakResidentBytes)
+        try container.encode(connectionsOpened, forKey: .connectionsOpened)
+        try container.encode(connectionsPeak, forKey: .connectionsPeak)
+        try container.encode(operationsPerWorker, forKey: .operationsPerWorker)
+        try container.encode(series, forKey: .series)
+        try container.encode(histogram, forKey: .histogram)
+        try container.encodeIfPresent(baselines, forKey: .baselines)
+        try container.encodeIfPresent(throughputRatio, forKey: .throughputRatio)
+        try container.encodeIfPresent(burst, forKey: .burst)
+    }
+}
