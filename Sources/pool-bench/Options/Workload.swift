@@ -13,6 +13,9 @@ struct Workload: Equatable, Sendable {
     let statement: String
     let mode: LoadMode
 
+    /// Whether the statement takes the random parameter.
+    let hasParameter: Bool
+
     /// Whether the answer must be the parameter; the load checks it.
     let returnsParameter: Bool
 
@@ -28,6 +31,7 @@ struct Workload: Equatable, Sendable {
         }
         self.statement = text
         self.mode = mode
+        hasParameter = text.contains("$1")
         returnsParameter = text == Self.standard
     }
 
@@ -44,9 +48,6 @@ struct Workload: Equatable, Sendable {
         }
         try self.init(statement: text, mode: mode)
     }
-
-    /// Whether the statement takes the random parameter.
-    var hasParameter: Bool { statement.contains("$1") }
 
     /// The same for pgbench, whose variables are `:name`.
     var pgbenchScript: String {

@@ -1,28 +1,114 @@
-/// The seam to the pool and to the throwaway server; neither is on this branch yet, and every use
-/// throws.
-struct BenchPool {
-    struct Missing: Error, CustomStringConvertible {
-        var description: String { "the pool isn't plugged in" }
+import Logging
+import PGPool
+import PGPoolTesting
+
+/// The pool under load.
+struct BenchPool: Sendable {
+    private let pool: ConnectionPool
+
+    init(url: String, plan: LoadPlan) throws {
+        var configuration = try ConnectionPool.Configuration(
+            url: url,
+            maxConnections: plan.poolSize
+        )
+        // A closed loop: what is measured is waiting, so nobody is turned away and nobody gives up
+        // before a server that hangs would show.
+        configuration.acquire.maxWaiters = 2 * plan.workers
+        configuration.acquire.timeout = .seconds(60)
+        configuration.seed = plan.seed
+        pool = try ConnectionPool(configuration: configuration, logger: Self.logger)
     }
 
-    init(url: String, plan: LoadPlan) throws { throw Missing() }
+    private init(pool: ConnectionPool) {
+        self.pool = pool
+    }
 
     func target(for workload: Workload) -> LoadTarget {
-        LoadTarget(Nothing(), sampledEvery: 1, gauges: { PoolGauges() }, errorCode: { "\($0)" })
+        switch workload.mode {
+        case .idle: target(IdleOperation(pool: pool), workload)
+        case .exclusive: target(ExclusiveOperation(pool: pool, workload: workload), workload)
+        case .statement: target(StatementOperation(pool: pool, workload: workload), workload)
+        case .transaction: target(TransactionOperation(pool: pool, workload: workload), workload)
+        }
     }
 
-    func shutdown() async {}
+    private func target(_ operation: some LoadOperation, _ workload: Workload) -> LoadTarget {
+        LoadTarget(
+            operation,
+            sampledEvery: workload.mode.sampledEvery,
+            gauges: { gauges },
+            errorCode: Self.errorCode
+        )
+    }
 
-    static func spike(url: String, plan: SpikePlan) throws -> SpikePool { throw Missing() }
+    var gauges: PoolGauges {
+        let snapshot = pool.snapshot
+        return PoolGauges(
+            opening: snapshot.opening,
+            idle: snapshot.idle,
+            leased: snapshot.leased,
+            waiters: snapshot.waiters,
+            connections: snapshot.total,
+            opened: Int(clamping: snapshot.openedTotal),
+            peak: snapshot.peak
+        )
+    }
 
-    private struct Nothing: LoadOperation {
-        func perform(_ parameter: Int32, isTimed: Bool) async throws -> UInt64 { throw Missing() }
+    func shutdown() async {
+        await pool.shutdown()
+    }
+
+    /// The name under which the result counts an error: the pool's code, or the server's SQLSTATE.
+    static func errorCode(_ error: any Error) -> String {
+        switch error {
+        case let error as PoolError: error.code.description
+        case let error as PostgresError: error.sqlState?.description ?? "connectionLost"
+        default: String(describing: type(of: error))
+        }
+    }
+
+    /// The result counts what goes wrong; the terminal is the progress line's.
+    private static var logger: Logger {
+        var logger = Logger(label: "pool-bench")
+        logger.logLevel = .warning
+        return logger
+    }
+
+    /// A round's pool.
+    static func spike(url: String, plan: SpikePlan) throws -> SpikePool {
+        var configuration = try ConnectionPool.Configuration(
+            url: url,
+            maxConnections: plan.poolSize
+        )
+        configuration.minIdle = plan.minIdle
+        configuration.acquire.maxWaiters = max(1_000, 2 * plan.burst)
+        configuration.acquire.timeout = .seconds(60)
+        configuration.seed = plan.seed
+        let pool = try ConnectionPool(configuration: configuration, logger: logger)
+        let query = Query(plan.statement)
+        return SpikePool(
+            waitUntilWarm: { _ in try await pool.waitUntilReady(timeout: .seconds(60)) },
+            call: {
+                try await pool.withConnection { connection in
+                    let acquired = MonotonicClock.now()
+                    try await connection.query(query)
+                    return acquired
+                }
+            },
+            gauges: { BenchPool(pool: pool).gauges },
+            errorCode: errorCode,
+            shutdown: { await pool.shutdown() }
+        )
     }
 }
 
 extension BenchServer {
+    /// The server at the URL, or one of our own with room for that many connections.
     static func start(url: String?, connections: Int) async throws -> BenchServer {
-        guard let url else { throw BenchPool.Missing() }
-        return BenchServer(url: url, shutdown: {})
+        if let url { return BenchServer(url: url, shutdown: {}) }
+        var configuration = LocalCluster.Configuration()
+        configuration.parameters["max_connections"] = String(connections + 16)
+        let cluster = try await LocalCluster.start(configuration)
+        return BenchServer(url: cluster.url, shutdown: { await cluster.shutdown() })
     }
 }

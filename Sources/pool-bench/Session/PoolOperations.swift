@@ -1,0 +1,65 @@
+import PGPool
+
+/// Acquire and release, nothing between.
+struct IdleOperation: LoadOperation {
+    let pool: ConnectionPool
+
+    func perform(_ parameter: Int32, isTimed: Bool) async throws -> UInt64 {
+        try await pool.withConnection { _ in isTimed ? MonotonicClock.now() : 0 }
+    }
+}
+
+/// One statement on a connection of its own for as long as it takes.
+struct ExclusiveOperation: LoadOperation {
+    let pool: ConnectionPool
+    let workload: Workload
+
+    func perform(_ parameter: Int32, isTimed: Bool) async throws -> UInt64 {
+        try await pool.withConnection { connection in
+            let acquired = isTimed ? MonotonicClock.now() : 0
+            try workload.check(await connection.query(workload.query(parameter)), parameter)
+            return acquired
+        }
+    }
+}
+
+/// One statement on whichever connection is free first. When that was the pool alone knows.
+struct StatementOperation: LoadOperation {
+    let pool: ConnectionPool
+    let workload: Workload
+
+    func perform(_ parameter: Int32, isTimed: Bool) async throws -> UInt64 {
+        try workload.check(await pool.query(workload.query(parameter)), parameter)
+        return 0
+    }
+}
+
+/// A transaction of one statement.
+struct TransactionOperation: LoadOperation {
+    let pool: ConnectionPool
+    let workload: Workload
+
+    func perform(_ parameter: Int32, isTimed: Bool) async throws -> UInt64 {
+        try await pool.withTransaction { transaction in
+            try workload.check(await transaction.query(workload.query(parameter)), parameter)
+        }
+        return 0
+    }
+}
+
+extension Workload {
+    /// The statement with its parameter.
+    func query(_ parameter: Int32) -> Query {
+        var parameters = Parameters()
+        if hasParameter { parameters.append(parameter) }
+        return Query(statement, parameters: parameters)
+    }
+
+    /// Makes sure that the answer belongs to the question.
+    func check(_ rows: Rows, _ parameter: Int32) throws {
+        guard returnsParameter else { return }
+        guard let row = rows.first, try row.decode(Int32.self, at: 0) == parameter else {
+            throw WrongAnswer()
+        }
+    }
+}
