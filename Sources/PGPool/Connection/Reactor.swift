@@ -172,40 +172,62 @@ public final class Reactor: TaskExecutor {
     // MARK: - The thread
 
     private func run() {
-        var ready: [(token: UInt64, readiness: Readiness)] = []
-        var jobs: [UnownedJob] = []
-        var calls: [(any ReactorHandler, Readiness)] = []
-        var finished: [Operation] = []
-        while let wait = prepareToSleep() {
-            poller.wait(milliseconds: wait, into: &ready)
-            let isShutDown = state.withLock { state in
-                state.sleepsUntil = nil
-                collectReady(ready, from: state, into: &calls)
-                if !state.timers.isEmpty { collectDue(at: .now, from: &state, into: &calls) }
-                swap(&state.jobs, &jobs)
-                return state.isShutDown
-            }
-            if isShutDown { break }
-            ready.removeAll(keepingCapacity: true)
-            for (handler, readiness) in calls {
+        var batch = Batch()
+        while let wait = batch.finished.isEmpty ? prepareToSleep() : 0 {
+            poller.wait(milliseconds: wait, into: &batch.ready)
+            guard collect(into: &batch) else { break }
+            let isQuiet = batch.calls.isEmpty
+            for (handler, readiness) in batch.calls {
                 if readiness.isEmpty {
                     handler.reactorDeadlinePassed()
                 } else {
-                    handler.reactorReady(readiness, &finished)
+                    handler.reactorReady(readiness, &batch.arrived)
                 }
             }
-            calls.removeAll(keepingCapacity: true)
-            // Answers are all read before the next statements are sent, and these before tasks are
-            // woken: each send and each wake-up lets another thread in, and would break up the batch.
-            for operation in finished { operation.complete() }
-            for operation in finished { operation.resume() }
-            finished.removeAll(keepingCapacity: true)
-            for job in jobs {
+            batch.calls.removeAll(keepingCapacity: true)
+            // All answers are read before the next statements are sent: each send lets another
+            // thread in, which would break up the batch.
+            for operation in batch.arrived { operation.complete() }
+            batch.finished.append(contentsOf: batch.arrived)
+            batch.arrived.removeAll(keepingCapacity: true)
+            // Waking a task costs more than all the rest if its thread sleeps, so tasks are woken
+            // together, when no socket has more to say or enough of them wait.
+            if isQuiet || batch.finished.count >= Self.wakeUpBatch {
+                for operation in batch.finished { operation.resume() }
+                batch.finished.removeAll(keepingCapacity: true)
+            }
+            for job in batch.jobs {
                 job.runSynchronously(on: asUnownedTaskExecutor())
             }
-            jobs.removeAll(keepingCapacity: true)
+            batch.jobs.removeAll(keepingCapacity: true)
         }
         poller.close()
+    }
+
+    /// Tasks that are woken together at the most.
+    private static let wakeUpBatch = 32
+
+    /// What one round of the thread works on; kept for its storage.
+    private struct Batch {
+        var ready: [(token: UInt64, readiness: Readiness)] = []
+        var calls: [(any ReactorHandler, Readiness)] = []
+        var jobs: [UnownedJob] = []
+        /// Operations that are over since this round began.
+        var arrived: [Operation] = []
+        /// Operations that gave their connections on, and whose tasks are still to be woken.
+        var finished: [Operation] = []
+    }
+
+    /// Looks up who is to be called; false when the thread is to end.
+    private func collect(into batch: inout Batch) -> Bool {
+        defer { batch.ready.removeAll(keepingCapacity: true) }
+        return state.withLock { state in
+            state.sleepsUntil = nil
+            collectReady(batch.ready, from: state, into: &batch.calls)
+            if !state.timers.isEmpty { collectDue(at: .now, from: &state, into: &batch.calls) }
+            swap(&state.jobs, &batch.jobs)
+            return !state.isShutDown
+        }
     }
 
     /// How long to sleep, in milliseconds; `nil` ends the thread.
