@@ -245,6 +245,23 @@ import Testing
         #expect(pool.counts.closing == 3)
     }
 
+    @Test("What is being kept alive is not trimmed under a caller that waits for it")
+    func keepsWhatIsWaitedFor() {
+        let pool = PoolHarness(2) {
+            $0.idleTimeout = .seconds(60)
+            $0.keepAliveInterval = .seconds(58)
+            $0.quarantineTimeout = .seconds(5)
+        }
+        pool.openIdle(1)
+        pool.pass(.seconds(58))
+        #expect(pool.actions.first == .probe(.first(0), .keepAlive))
+        #expect(pool.acquire() == .queued(.nth(2, 0)))
+        pool.pass(.seconds(2))
+        #expect(pool.counts.quarantined == 1)
+        pool.quarantineEnded(.first(0))
+        #expect(pool.actions.first == .grant(.first(0), to: .nth(2, 0)))
+    }
+
     @Test("The timer is asked for once while much is due")
     func oneTimer() {
         let pool = PoolHarness(4) { $0.keepAliveInterval = .seconds(10) }
