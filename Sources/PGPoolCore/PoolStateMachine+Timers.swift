@@ -124,6 +124,11 @@ extension PoolStateMachine {
 
     /// Closes what stayed idle all through the window: nobody needed it, so its loss makes no dial.
     private mutating func closeUnneeded(at now: Instant, into actions: inout Actions) {
+        // Callers may be waiting for what is being kept alive.
+        guard waiters.isEmpty else {
+            armIdleWindow(at: now, into: &actions)
+            return
+        }
         var surplus = min(fewestIdle, slots.unneeded - settings.minIdle)
         while surplus > 0, let id = slots.bottomIdle {
             close(id, .idle, at: now, into: &actions)

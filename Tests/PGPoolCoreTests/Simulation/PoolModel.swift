@@ -62,7 +62,7 @@ struct PoolModel: Sendable {
     var isFailing = false
     /// Leases given from the queue during the last event.
     var grants: [Grant] = []
-    /// The last event that waiters may be failed for.
+    /// The last event.
     var event = SimulatedEvent.start
 
     init(settings: PoolSettings, seed: UInt64) {

@@ -31,11 +31,13 @@ struct PoolSimulation {
     private(set) var history: [Recorded] = []
     let isRecording: Bool
 
+    /// The longest time that callers are ready to wait, in milliseconds.
     var patience: Int64 = 0
     var acquireWeight = 30
     var controlWeight = 2
+    /// Grants to callers that are being cancelled.
     var racing: [PoolModel.Grant] = []
-    /// Waiters that may still wait, for cancellations; and connections that are gone.
+    /// Names of what is gone, for events that come too late.
     var stale: ConnectionID?
     var formerWaiter: WaiterID?
 
@@ -67,7 +69,7 @@ struct PoolSimulation {
         eventCount += 1
         defer { record(event) }
         try model.apply(event)
-        if case .closed(let id) = event { stale = id }
+        if case .closed(let id) = event, !model.isCurrent(id) { stale = id }
         for grant in model.grants {
             formerWaiter = grant.waiter
             if chance(10) { racing.append(grant) }

@@ -6,7 +6,7 @@ import Testing
 /// Millions of events over many seeds.
 ///
 /// Environment: `SEED=n` replays one seed; `SIMULATION_EVENTS=n` says how many events are lived
-/// through in total (5.2 million unless said); `SIMULATION_FIRST_SEED=n` says where seeds begin.
+/// through in total (6 million unless said); `SIMULATION_FIRST_SEED=n` says where seeds begin.
 @Suite struct PoolSimulationTests {
     private static let batches = 8
     private static let stepsPerSeed = 3_000
@@ -31,7 +31,7 @@ import Testing
         arguments: 0..<batches
     )
     func holdsThroughMillions(batch: Int) throws {
-        let total = Self.number("SIMULATION_EVENTS") ?? 5_200_000
+        let total = Self.number("SIMULATION_EVENTS") ?? 6_000_000
         let wanted = Int(total) / Self.batches
         let first = Self.number("SIMULATION_FIRST_SEED") ?? 1
         var seed = first + UInt64(batch)
