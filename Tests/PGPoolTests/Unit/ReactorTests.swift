@@ -1,0 +1,75 @@
+import PGPoolCore
+import Synchronization
+import Testing
+
+@testable import PGPool
+
+@Suite("The reactor")
+struct ReactorTests {
+    static let backends: [Reactor.Backend] = [.automatic, .poll]
+
+    /// Notes when its deadline passes.
+    private final class Handler: ReactorHandler {
+        let gate = Gate()
+        let firedAt = Atomic<Int64>(0)
+
+        func reactorReady(_ readiness: Readiness, _ finished: inout [PGPool.Operation]) {}
+        func reactorDeadlinePassed() {
+            firedAt.store(Instant.now.nanoseconds, ordering: .releasing)
+            gate.open()
+        }
+    }
+
+    @Test("Deadlines pass in their order, not before their time", arguments: backends)
+    func deadlines(backend: Reactor.Backend) async throws {
+        let reactor = Reactor(backend: backend)
+        defer { reactor.shutDown() }
+        let (late, early) = (Handler(), Handler())
+        let start = Instant.now
+        let lateToken = try #require(reactor.register(late))
+        let earlyToken = try #require(reactor.register(early))
+        reactor.setDeadline(start + .milliseconds(40), lateToken)
+        reactor.setDeadline(start + .milliseconds(10), earlyToken)
+        await early.gate.wait()
+        await late.gate.wait()
+        let (first, second) = (
+            early.firedAt.load(ordering: .acquiring), late.firedAt.load(ordering: .acquiring)
+        )
+        #expect(first <= second)
+        #expect(first >= (start + .milliseconds(10)).nanoseconds)
+        #expect(second >= (start + .milliseconds(40)).nanoseconds)
+    }
+
+    @Test("A deadline that is put off or taken back does not pass", arguments: backends)
+    func putOff(backend: Reactor.Backend) async throws {
+        let reactor = Reactor(backend: backend)
+        defer { reactor.shutDown() }
+        let (handler, other) = (Handler(), Handler())
+        let token = try #require(reactor.register(handler))
+        let otherToken = try #require(reactor.register(other))
+        let start = Instant.now
+        reactor.setDeadline(start + .milliseconds(5), token)
+        reactor.setDeadline(.distantFuture, token)
+        reactor.setDeadline(start + .milliseconds(20), otherToken)
+        await other.gate.wait()
+        #expect(handler.firedAt.load(ordering: .acquiring) == 0)
+    }
+
+    @Test("It runs tasks that prefer it", arguments: backends)
+    func executor(backend: Reactor.Backend) async {
+        let reactor = Reactor(backend: backend)
+        defer { reactor.shutDown() }
+        let sum = await withTaskExecutorPreference(reactor) {
+            await withTaskGroup(of: Int.self) { group in
+                for n in 1...100 {
+                    group.addTask {
+                        await Task.yield()
+                        return n
+                    }
+                }
+                return await group.reduce(0, +)
+            }
+        }
+        #expect(sum == 5_050)
+    }
+}
