@@ -44,6 +44,7 @@ func eventually(
             Issue.record(advice(), sourceLocation: sourceLocation)
             return
         }
+        // Proof: it is the condition that is waited for; this only keeps from asking too often.
         try await Task.sleep(for: .milliseconds(10))
     }
 }

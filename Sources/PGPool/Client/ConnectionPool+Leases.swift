@@ -71,7 +71,7 @@ extension ConnectionPool {
             run.cancel()
         }
         switch operation.outcome {
-        case .success(let results)?: return Rows(storage: results.last ?? EmptyResult.shared)
+        case .success?: return Rows(storage: operation.result ?? EmptyResult.shared)
         case .failure(let error)?: throw error
         case nil: throw CancellationError()
         }

@@ -29,8 +29,9 @@ public struct PostgresConnection: Sendable {
     @discardableResult
     public func query(_ query: Query, statementTimeout: Duration? = nil) async throws -> Rows {
         let kind = try Self.kind(of: query)
-        let results = try await run(Operation(query, kind), statementTimeout)
-        return Rows(storage: results.last ?? EmptyResult.shared)
+        let operation = Operation(query, kind)
+        try await run(operation, statementTimeout)
+        return Rows(storage: operation.result ?? EmptyResult.shared)
     }
 
     /// Runs any number of statements, separated by semicolons, in one round trip and, unless they
@@ -43,7 +44,9 @@ public struct PostgresConnection: Sendable {
         _ sql: String,
         statementTimeout: Duration? = nil
     ) async throws -> [Rows] {
-        try await run(Operation(Query(sql), .simple), statementTimeout).map { Rows(storage: $0) }
+        let operation = Operation(Query(sql), .simple)
+        try await run(operation, statementTimeout)
+        return operation.results.map { Rows(storage: $0) }
     }
 
     /// COPY would jam a pipeline; as text it gets an answer that says what to do.
@@ -56,7 +59,7 @@ public struct PostgresConnection: Sendable {
         _ operation: Operation,
         _ timeout: Duration? = nil,
         isCancellable: Bool = true
-    ) async throws -> [ResultHandle] {
+    ) async throws {
         operation.timeout = timeout
         if isCancellable {
             await withTaskCancellationHandler {
@@ -68,7 +71,7 @@ public struct PostgresConnection: Sendable {
             await submit(operation)
         }
         switch operation.outcome {
-        case .success(let results)?: return results
+        case .success?: return
         case .failure(is LeaseEndedError)?:
             throw PoolError(
                 .leaseEnded,

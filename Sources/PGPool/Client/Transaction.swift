@@ -39,12 +39,13 @@ public struct Transaction: Sendable {
         }
     }
 
-    /// Runs a statement that the task's cancellation does not stop.
+    /// Runs a statement that the task's cancellation does not stop, and returns its command tag.
     @discardableResult
-    func finish(_ sql: String, isCommit: Bool = false) async throws -> [ResultHandle] {
+    func finish(_ sql: String, isCommit: Bool = false) async throws -> String {
         let operation = Operation(Query(sql), .simple)
         operation.isCommit = isCommit
-        return try await connection.run(operation, isCancellable: false)
+        try await connection.run(operation, isCancellable: false)
+        return operation.result?.commandTag ?? ""
     }
 }
 
@@ -97,8 +98,7 @@ extension ConnectionPool {
 extension Transaction {
     /// COMMIT of a failed transaction is answered with ROLLBACK, and no error.
     func commit() async throws {
-        let results = try await finish("COMMIT", isCommit: true)
-        guard results.last?.commandTag == "COMMIT" else {
+        guard try await finish("COMMIT", isCommit: true) == "COMMIT" else {
             throw PoolError(
                 .transactionRolledBack,
                 "a statement of the transaction had failed, so COMMIT rolled it back",

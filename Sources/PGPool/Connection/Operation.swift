@@ -28,18 +28,39 @@ final class Operation: @unchecked Sendable {
 
     /// Set before it is sent: what of it went before the statement itself.
     var precedingResults = 0
-    var prepared: StatementCache.Key?
+    /// The name under which it is being prepared, if it is.
+    var preparedName: String?
     var changesSession = false
     var phase = FailurePhase.nothingSent
-    var results: [ResultHandle] = []
+    /// Its only result, or the last of several.
+    var result: ResultHandle?
+    /// Those before the last.
+    var earlierResults: [ResultHandle] = []
     var error: PostgresError?
     var isCancelled = false
     var didTimeOut = false
-    var outcome: Result<[ResultHandle], any Error>?
+    /// Set once; the results are kept beside it.
+    var outcome: Outcome?
+
+    enum Outcome {
+        case success
+        case failure(any Error)
+    }
 
     init(_ query: Query, _ kind: Kind) {
         self.query = query
         self.kind = kind
+    }
+
+    /// All results, in order.
+    var results: [ResultHandle] {
+        earlierResults + [result].compactMap { $0 }
+    }
+
+    /// Keeps a result without an array for the usual one.
+    func add(_ next: ResultHandle) {
+        if let result { earlierResults.append(result) }
+        result = next
     }
 
     /// Tells whoever waits. Not to be called under a lock.

@@ -78,7 +78,7 @@ extension Session {
                 PQclear(result)
             } else {
                 noteTag(result, of: operation, &state)
-                operation.results.append(ResultHandle(result))
+                operation.add(ResultHandle(result))
             }
             return
         case PGRES_PIPELINE_SYNC:
@@ -96,8 +96,9 @@ extension Session {
     /// The first statement of `sent` is answered.
     private func complete(_ state: inout State, into finished: inout [Operation]) {
         let operation = state.sent.removeFirst()
-        if operation.error != nil, let key = operation.prepared {
-            state.statements.remove(key)
+        // What was prepared stays prepared, whatever became of running it.
+        if operation.precedingResults > 0, let name = operation.preparedName {
+            state.statements.remove(operation.query.sql, named: name)
         }
         if operation === state.settling {
             state.settling = nil
@@ -108,7 +109,7 @@ extension Session {
         if operation.didTimeOut, operation.error?.sqlState == .queryCanceled {
             operation.outcome = .failure(Self.timeout(of: operation, .rolledBack))
         } else {
-            operation.outcome = operation.error.map { .failure($0) } ?? .success(operation.results)
+            operation.outcome = operation.error.map { .failure($0) } ?? .success
         }
         finished.append(operation)
     }

@@ -117,16 +117,16 @@ extension Session {
             state.isPipelining = true
         }
         let values = operation.query.parameters.values
-        let key = StatementCache.Key(sql: operation.query.sql, types: values.map(\.type))
+        guard state.statements.capacity > 0 else { return sendUnnamed(operation, connection) }
         let name: String
-        switch state.statements.lookUp(key) {
+        switch state.statements.lookUp(operation.query) {
         case .prepared(let known, let changesSession):
             name = known
             operation.changesSession = changesSession
         case .prepare(let new, let changesSession, let evicted):
             name = new
             operation.changesSession = changesSession
-            operation.prepared = key
+            operation.preparedName = new
             guard prepare(operation, as: new, evicting: evicted, connection) else { return false }
         }
         let executed = operation.query.parameters.withPointers { pointers, lengths, formats in
@@ -141,6 +141,26 @@ extension Session {
             )
         }
         return executed == 1 && PQpipelineSync(connection) == 1
+    }
+
+    /// Parse, bind and execute in one, without leaving anything prepared.
+    private func sendUnnamed(_ operation: Operation, _ connection: OpaquePointer) -> Bool {
+        let values = operation.query.parameters.values
+        let types = values.map(\.type.rawValue)
+        operation.changesSession = StatementText.changesSession(operation.query.sql)
+        let sent = operation.query.parameters.withPointers { pointers, lengths, formats in
+            PQsendQueryParams(
+                connection,
+                operation.query.sql,
+                Int32(values.count),
+                types,
+                pointers,
+                lengths,
+                formats,
+                1
+            )
+        }
+        return sent == 1 && PQpipelineSync(connection) == 1
     }
 
     private func prepare(

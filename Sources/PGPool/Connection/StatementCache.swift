@@ -1,12 +1,8 @@
 /// The statements that a session has prepared, by text and parameter types; the one used least
 /// recently goes first.
 struct StatementCache {
-    struct Key: Hashable {
-        var sql: String
-        var types: [PostgresType]
-    }
-
     private struct Entry {
+        var types: [PostgresType]
         var name: String
         var lastUse: UInt64
         /// Worked out once, since it reads the text.
@@ -20,8 +16,11 @@ struct StatementCache {
         case prepare(name: String, changesSession: Bool, evicted: String?)
     }
 
+    /// At least 1.
     let capacity: Int
-    private var entries: [Key: Entry] = [:]
+    /// By text; nearly always there is one for a text.
+    private var entries: [String: [Entry]] = [:]
+    private(set) var count = 0
     private var clock: UInt64 = 0
     private var nextName: UInt64 = 0
 
@@ -29,34 +28,57 @@ struct StatementCache {
         self.capacity = capacity
     }
 
-    var count: Int { entries.count }
-
-    mutating func lookUp(_ key: Key) -> Lookup {
+    mutating func lookUp(_ query: Query) -> Lookup {
         clock += 1
-        if let index = entries.index(forKey: key) {
-            entries.values[index].lastUse = clock
-            let entry = entries.values[index]
+        let values = query.parameters.values
+        if let index = entries.index(forKey: query.sql),
+            let place = entries.values[index].firstIndex(where: { Self.fits($0, values) })
+        {
+            entries.values[index][place].lastUse = clock
+            let entry = entries.values[index][place]
             return .prepared(name: entry.name, changesSession: entry.changesSession)
         }
-        var evicted: String?
-        if entries.count >= capacity,
-            let oldest = entries.min(by: { $0.value.lastUse < $1.value.lastUse })
-        {
-            evicted = oldest.value.name
-            entries.removeValue(forKey: oldest.key)
-        }
+        let evicted = count >= capacity ? evictOldest() : nil
         nextName += 1
-        let name = "pgpool_\(nextName)"
-        let changesSession = StatementText.changesSession(key.sql)
-        entries[key] = Entry(name: name, lastUse: clock, changesSession: changesSession)
-        return .prepare(name: name, changesSession: changesSession, evicted: evicted)
+        let entry = Entry(
+            types: values.map(\.type),
+            name: "pgpool_\(nextName)",
+            lastUse: clock,
+            changesSession: StatementText.changesSession(query.sql)
+        )
+        entries[query.sql, default: []].append(entry)
+        count += 1
+        return .prepare(name: entry.name, changesSession: entry.changesSession, evicted: evicted)
     }
 
-    mutating func remove(_ key: Key) {
-        entries.removeValue(forKey: key)
+    /// Compared in place: a list of types made for every look-up would cost more than the look-up.
+    private static func fits(_ entry: Entry, _ values: [Parameters.Value]) -> Bool {
+        guard entry.types.count == values.count else { return false }
+        for index in values.indices where entry.types[index] != values[index].type {
+            return false
+        }
+        return true
+    }
+
+    private mutating func evictOldest() -> String? {
+        let oldest = entries.lazy.flatMap { text, list in list.map { (text, $0) } }
+            .min { $0.1.lastUse < $1.1.lastUse }
+        guard let (text, entry) = oldest else { return nil }
+        remove(text, named: entry.name)
+        return entry.name
+    }
+
+    /// Forgets a statement that the server refused to prepare.
+    mutating func remove(_ text: String, named name: String) {
+        guard var list = entries[text], let place = list.firstIndex(where: { $0.name == name })
+        else { return }
+        list.remove(at: place)
+        entries[text] = list.isEmpty ? nil : list
+        count -= 1
     }
 
     mutating func removeAll() {
         entries.removeAll()
+        count = 0
     }
 }

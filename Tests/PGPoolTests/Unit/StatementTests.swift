@@ -42,7 +42,7 @@ struct StatementTests {
     func cache() {
         var cache = StatementCache(capacity: 2)
         func look(_ sql: String) -> StatementCache.Lookup {
-            cache.lookUp(StatementCache.Key(sql: sql, types: []))
+            cache.lookUp(Query(sql))
         }
         guard case .prepare(let first, _, nil) = look("a") else {
             Issue.record("the first use must prepare")
