@@ -113,7 +113,7 @@ extension PoolStateMachine {
 
     /// Whether the server was heard of so lately that a round trip can be saved.
     func isFresh(_ id: ConnectionID, at now: Instant) -> Bool {
-        now - slots[id].lastProven < settings.validationBypass
+        now.nanoseconds - slots[id].lastProven.nanoseconds < validationBypass
     }
 
     /// Gives the connection to a caller.
@@ -121,8 +121,8 @@ extension PoolStateMachine {
         slots.move(id, to: .leased, at: now)
         slots[id].longLeaseReported = false
         fewestIdle = min(fewestIdle, slots.unneeded)
-        if let threshold = settings.longLeaseThreshold {
-            wake(id, at: now + threshold, into: &actions)
+        if let threshold = longLeaseThreshold {
+            wake(id, at: Instant(nanoseconds: now.nanoseconds &+ threshold), into: &actions)
         }
         if counts.idle < settings.minIdle {
             provision(at: now, into: &actions)

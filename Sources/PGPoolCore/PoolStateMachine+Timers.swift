@@ -89,9 +89,11 @@ extension PoolStateMachine {
 
     /// When an idle connection next needs attention.
     func nextIdleDuty(of id: ConnectionID) -> Instant? {
-        let slot = slots[id]
-        let probe = settings.keepAliveInterval.map { slot.lastProven + $0 } ?? .distantFuture
-        let due = min(probe, slot.expiresAt)
+        var due = slots[id].expiresAt
+        if let keepAliveInterval {
+            let probe = slots[id].lastProven.nanoseconds &+ keepAliveInterval
+            due = min(due, Instant(nanoseconds: probe))
+        }
         return due == .distantFuture ? nil : due
     }
 

@@ -46,8 +46,17 @@ package struct PoolStateMachine: Sendable {
     var fewestIdle = 0
     var isIdleWindowArmed = false
 
+    /// Settings that every lease looks at, in nanoseconds: a `Duration` divides 128 bits.
+    let validationBypass: Int64
+    let longLeaseThreshold: Int64?
+    let keepAliveInterval: Int64?
+
     package init(settings: PoolSettings, seed: UInt64) {
         self.settings = settings
+        validationBypass = settings.validationBypass.wholeNanoseconds
+        // Far below what 64 bits hold, so that a sum cannot overflow.
+        longLeaseThreshold = settings.longLeaseThreshold.map { min($0.wholeNanoseconds, .max / 4) }
+        keepAliveInterval = settings.keepAliveInterval.map { min($0.wholeNanoseconds, .max / 4) }
         limit = settings.maxConnections
         generator = SeededGenerator(seed: seed)
     }

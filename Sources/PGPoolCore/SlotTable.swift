@@ -76,7 +76,8 @@ package struct SlotTable: Sendable {
     package init() {}
 
     package subscript(id: ConnectionID) -> Slot {
-        get { slots[Int(id.index)] }
+        // Yields instead of returning: a slot is larger than the field that is mostly wanted of it.
+        _read { yield slots[Int(id.index)] }
         _modify { yield &slots[Int(id.index)] }
     }
 

@@ -13,9 +13,30 @@ enum PoolEffect {
     case finish([UnsafeContinuation<Void, Never>])
 }
 
+/// Effects in their order. There is hardly ever more than one, which needs no array.
+struct PoolEffects {
+    private var first: PoolEffect?
+    private var rest: [PoolEffect] = []
+
+    var isEmpty: Bool { first == nil }
+
+    mutating func append(_ effect: PoolEffect) {
+        if first == nil {
+            first = effect
+        } else {
+            rest.append(effect)
+        }
+    }
+
+    func forEach(_ body: (PoolEffect) -> Void) {
+        if let first { body(first) }
+        for effect in rest { body(effect) }
+    }
+}
+
 extension PoolEngine {
-    func perform(_ effects: [PoolEffect]) {
-        for effect in effects {
+    func perform(_ effects: PoolEffects) {
+        effects.forEach { effect in
             switch effect {
             case .connect(let dial):
                 dial.start(deadline: .now + configuration.opening.timeout)

@@ -25,7 +25,8 @@ extension PoolEngine {
     enum Answer {
         case lease(Lease)
         case waiting(Waiter)
-        case refused(PoolError)
+        /// Indirect: an error is ten times as large as a lease.
+        indirect case refused(PoolError)
     }
 
     /// Asks the state machine for a connection. Never suspends.
@@ -35,7 +36,7 @@ extension PoolEngine {
             timeout.map { now + $0 }
             ?? Instant(nanoseconds: now.nanoseconds &+ acquireTimeout)
         let task = HeldLease.currentTask
-        var effects: [PoolEffect] = []
+        var effects = PoolEffects()
         let answer = state.withLock { state -> Answer in
             let held = state.machine.isFull ? heldLease(task, state) : nil
             let decision = state.machine.acquire(
@@ -120,7 +121,7 @@ extension PoolEngine {
     /// Takes a waiter out of the queue; nothing happens if it was resolved already.
     func cancel(_ waiter: Waiter) {
         var continuation: UnsafeContinuation<Void, Never>?
-        var effects: [PoolEffect] = []
+        var effects = PoolEffects()
         let isCancelled = state.withLock { state in
             guard let id = waiter.id,
                 state.machine.cancel(id, at: .now, into: &state.actions)
@@ -146,7 +147,7 @@ extension PoolEngine {
         let condition = lease.session.endLease()
         let now = Instant.now
         let connection = lease.connection
-        var effects: [PoolEffect] = []
+        var effects = PoolEffects()
         let leasedAt = state.withLock { state in
             let leasedAt = connection.leasedAt
             connection.site = nil

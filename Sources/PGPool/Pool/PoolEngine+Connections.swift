@@ -72,7 +72,7 @@ extension PoolEngine: SessionEvents, ReactorHandler {
 
     private func opened(_ id: ConnectionID, _ session: Session) {
         let now = Instant.now
-        var effects: [PoolEffect] = []
+        var effects = PoolEffects()
         let took = state.withLock { state -> Duration? in
             guard state.machine.isOpening(id), let connection = state.connection(id) else {
                 return nil

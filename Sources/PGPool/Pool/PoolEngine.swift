@@ -56,7 +56,7 @@ final class PoolEngine: Sendable {
 
     /// Makes a change to the state machine and performs what follows from it.
     func run(_ change: (inout State) -> Void) {
-        var effects: [PoolEffect] = []
+        var effects = PoolEffects()
         state.withLock { state in
             change(&state)
             collect(&state, into: &effects)
@@ -65,7 +65,7 @@ final class PoolEngine: Sendable {
     }
 
     /// Turns actions, which name things, into effects, which hold them. Called under the lock.
-    func collect(_ state: inout State, into effects: inout [PoolEffect]) {
+    func collect(_ state: inout State, into effects: inout PoolEffects) {
         guard !state.actions.isEmpty else { return }
         for action in state.actions {
             collect(action, &state, into: &effects)
@@ -77,7 +77,7 @@ final class PoolEngine: Sendable {
     private func collect(
         _ action: PoolAction,
         _ state: inout State,
-        into effects: inout [PoolEffect]
+        into effects: inout PoolEffects
     ) {
         switch action {
         case .connect(let id):
