@@ -20,6 +20,8 @@ as_root() {
 
 installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'install ok installed'; }
 
+cluster_settings=/etc/postgresql-common/createcluster.d
+
 # need PACKAGE REASON: installs a Debian package if it is missing, saying what and why.
 need() {
   installed "$1" && return 0
@@ -30,13 +32,14 @@ need() {
     updated=yes
   fi
   if [ "$1" = postgresql ]; then
-    # Debian starts a cluster when the package is installed; none is wanted.
+    # Debian starts a cluster when the package is installed; none is wanted, this once.
     need postgresql-common "keeps the server's package from starting a database"
-    as_root sh -c 'grep -q "^create_main_cluster *= *false" /etc/postgresql-common/createcluster.conf ||
-      echo "create_main_cluster = false" >> /etc/postgresql-common/createcluster.conf'
+    as_root sh -c "mkdir -p '$cluster_settings' &&
+      echo 'create_main_cluster = false' > '$cluster_settings/pgpool.conf'"
   fi
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1" >/dev/null ||
     fail "apt-get install $1 failed"
+  [ "$1" != postgresql ] || as_root rm -f "$cluster_settings/pgpool.conf"
 }
 
 need_swift() {

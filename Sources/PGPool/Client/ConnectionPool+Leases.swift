@@ -1,3 +1,5 @@
+internal import Synchronization
+
 extension ConnectionPool {
     /// Lends a connection to a closure, for it alone.
     ///
@@ -70,6 +72,7 @@ extension ConnectionPool {
         } onCancel: {
             run.cancel()
         }
+        _ = operation.isOver.load(ordering: .acquiring)
         switch operation.outcome {
         case .success?: return Rows(storage: operation.result ?? EmptyResult.shared)
         case .failure(let error)?: throw error

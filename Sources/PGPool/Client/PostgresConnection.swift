@@ -1,4 +1,5 @@
 internal import PGPoolCore
+internal import Synchronization
 
 /// A connection for the time of a lease.
 ///
@@ -70,6 +71,7 @@ public struct PostgresConnection: Sendable {
         } else {
             await submit(operation)
         }
+        _ = operation.isOver.load(ordering: .acquiring)
         switch operation.outcome {
         case .success?: return
         case .failure(is LeaseEndedError)?:

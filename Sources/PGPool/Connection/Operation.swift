@@ -1,4 +1,5 @@
 internal import PGPoolCore
+internal import Synchronization
 
 /// One statement on its way through a session.
 ///
@@ -39,6 +40,9 @@ final class Operation: @unchecked Sendable {
     var error: PostgresError?
     var isCancelled = false
     var didTimeOut = false
+    /// Orders what was written before the task is woken with what it reads then. Continuations do so
+    /// too, but inside the runtime, where a sanitizer cannot see it.
+    let isOver = Atomic<Bool>(false)
     /// Set once; the results are kept beside it.
     var outcome: Outcome?
 
@@ -79,6 +83,7 @@ final class Operation: @unchecked Sendable {
 
     /// The second half: wakes the task.
     func resume() {
+        isOver.store(true, ordering: .releasing)
         continuation?.resume()
     }
 }

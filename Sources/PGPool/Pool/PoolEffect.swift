@@ -1,5 +1,6 @@
 internal import Logging
 internal import PGPoolCore
+internal import Synchronization
 
 /// A decision of the state machine together with what it is about, to be performed without a lock.
 enum PoolEffect {
@@ -70,6 +71,7 @@ extension PoolEngine {
         if let statement = waiter.statement {
             statement.waitEnded(waiter.outcome)
         } else {
+            waiter.isOver.store(true, ordering: .releasing)
             continuation?.resume()
         }
     }

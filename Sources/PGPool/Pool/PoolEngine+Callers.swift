@@ -105,6 +105,7 @@ extension PoolEngine {
         } onCancel: {
             cancel(waiter)
         }
+        _ = waiter.isOver.load(ordering: .acquiring)
         switch waiter.outcome {
         case .success(let lease)?:
             // A grant that raced the cancellation goes to the next waiter.
@@ -137,6 +138,7 @@ extension PoolEngine {
         if let statement = waiter.statement {
             statement.wasCancelledWhileWaiting()
         } else {
+            waiter.isOver.store(true, ordering: .releasing)
             continuation?.resume()
         }
     }

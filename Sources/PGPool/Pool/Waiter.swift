@@ -1,4 +1,5 @@
 internal import PGPoolCore
+internal import Synchronization
 
 /// A caller in the queue.
 ///
@@ -10,6 +11,8 @@ final class Waiter: @unchecked Sendable {
     let enqueuedAt: Instant
     var id: WaiterID?
     var outcome: Result<Lease, any Error>?
+    /// As in `Operation`.
+    let isOver = Atomic<Bool>(false)
     var continuation: UnsafeContinuation<Void, Never>?
     /// A statement that came along: it is sent at once by whoever frees a connection.
     let statement: StatementRun?
