@@ -39,6 +39,9 @@ struct RunCommand: AsyncParsableCommand {
     @Option(help: "What one operation is.")
     var mode = LoadMode.exclusive
 
+    @Option(help: "Where the workers run: Swift's global executor or the reactors' threads.")
+    var executor = LoadExecutor.global
+
     @Option(help: "Compare with this program; may be given several times.")
     var baseline: [BaselineName] = []
 
@@ -102,6 +105,7 @@ struct RunCommand: AsyncParsableCommand {
         LoadPlan(
             workload: try Workload(script: script, mode: mode),
             workers: workers,
+            executor: executor,
             poolSize: poolSize,
             duration: duration,
             pairs: pairs ?? (baseline.isEmpty ? 1 : 5),

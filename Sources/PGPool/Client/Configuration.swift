@@ -47,8 +47,8 @@ extension ConnectionPool {
         /// closed and counts as one that failed to open.
         public var onConnect: (@Sendable (PostgresConnection) async throws -> Void)?
         /// The threads that watch sockets; connections are dealt out to them in turn. At least one.
-        /// Default: ``Reactor/shared``, which all pools of the process use.
-        public var reactors = Reactor.shared
+        /// Default: those of ``ReactorGroup/shared``, which all pools of the process use.
+        public var reactors = ReactorGroup.shared.reactors
         /// Makes jitter and back-off repeatable in tests. Default: random.
         public var seed: UInt64?
 

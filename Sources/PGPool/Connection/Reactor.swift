@@ -12,11 +12,10 @@ internal import Synchronization
 
 /// One thread that watches sockets and deadlines for many connections.
 ///
-/// It never blocks on anything but its own wait. It is a `TaskExecutor` too: a service that prefers
-/// it for its database work (`withTaskExecutorPreference(reactor) { … }`) saves the hop between the
-/// thread that reads the answer and the one that uses it.
+/// It never blocks on anything but its own wait. It is a `TaskExecutor` too, which runs tasks on its
+/// one thread; ``ReactorGroup`` is one of several threads.
 ///
-/// Most programs use ``shared`` ones. A reactor made by hand keeps its thread until ``shutDown()``.
+/// Most programs use those of ``ReactorGroup/shared``. A reactor made by hand keeps its thread until ``shutDown()``.
 public final class Reactor: TaskExecutor {
     /// How a reactor learns that a socket is ready.
     public enum Backend: Sendable {
@@ -25,12 +24,6 @@ public final class Reactor: TaskExecutor {
         /// `poll(2)`, everywhere.
         case poll
     }
-
-    /// The reactors that pools use unless they are given others: one for each processor, at most
-    /// four, since a thread that waits costs next to nothing and one alone cannot fill two cores.
-    public static let shared = (0..<min(4, max(1, processorCount))).map { _ in Reactor() }
-
-    private static var processorCount: Int { sysconf(Int32(_SC_NPROCESSORS_ONLN)) }
 
     private struct Registration {
         var serial: UInt32 = 0
@@ -53,7 +46,7 @@ public final class Reactor: TaskExecutor {
         var registrations: [Registration] = []
         var free: [Int] = []
         var timers = Heap<Timer>()
-        var jobs: [UnownedJob] = []
+        var jobs: [ReactorJob] = []
         /// Until when the thread sleeps; `nil` while it is awake.
         var sleepsUntil: Instant?
         var isShutDown = false
@@ -61,13 +54,22 @@ public final class Reactor: TaskExecutor {
 
     private let poller: any Poller
     private let state = Mutex(State())
+    let crew: ReactorCrew?
 
     /// Makes a reactor and starts its thread.
     ///
     /// - Parameter backend: how it waits; `.poll` is for tests.
-    public init(backend: Backend = .automatic) {
+    public convenience init(backend: Backend = .automatic) {
+        self.init(backend: backend, crew: nil)
+    }
+
+    init(backend: Backend, crew: ReactorCrew?) {
         poller = Self.makePoller(backend)
-        startThread(named: "pgpool-reactor") { self.run() }
+        self.crew = crew
+        startThread(named: "pgpool-reactor") {
+            Self.current = self
+            self.run()
+        }
     }
 
     private static func makePoller(_ backend: Backend) -> any Poller {
@@ -85,12 +87,26 @@ public final class Reactor: TaskExecutor {
 
     /// Runs a job on the reactor's thread.
     public func enqueue(_ job: consuming ExecutorJob) {
-        let unowned = UnownedJob(job)
+        enqueue(ReactorJob(job: UnownedJob(job), executor: asUnownedTaskExecutor(), isBound: true))
+    }
+
+    func enqueue(_ job: ReactorJob) {
         let mustWake = state.withLock { state in
-            state.jobs.append(unowned)
+            state.jobs.append(job)
             return wakesForWork(&state)
         }
         if mustWake { poller.wakeUp() }
+    }
+
+    /// Takes jobs off another reactor's hands, if its thread sleeps.
+    func accept(_ jobs: ArraySlice<ReactorJob>) -> Bool {
+        let accepts = state.withLock { state in
+            guard !state.isShutDown, wakesForWork(&state) else { return false }
+            state.jobs.append(contentsOf: jobs)
+            return true
+        }
+        if accepts { poller.wakeUp() }
+        return accepts
     }
 
     /// Whether the thread sleeps and must be woken; only the first one to ask does it.
@@ -196,9 +212,8 @@ public final class Reactor: TaskExecutor {
                 for operation in batch.finished { operation.resume() }
                 batch.finished.removeAll(keepingCapacity: true)
             }
-            for job in batch.jobs {
-                job.runSynchronously(on: asUnownedTaskExecutor())
-            }
+            if batch.jobs.count >= Self.sharedBatch { crew?.share(&batch.jobs) }
+            for job in batch.jobs { job.run() }
             batch.jobs.removeAll(keepingCapacity: true)
         }
         poller.close()
@@ -206,12 +221,14 @@ public final class Reactor: TaskExecutor {
 
     /// Tasks that are woken together at the most.
     private static let wakeUpBatch = 32
+    /// From how many jobs on a thread asks another for help, whose waking costs some of them.
+    private static let sharedBatch = 32
 
     /// What one round of the thread works on; kept for its storage.
     private struct Batch {
         var ready: [(token: UInt64, readiness: Readiness)] = []
         var calls: [(any ReactorHandler, Readiness)] = []
-        var jobs: [UnownedJob] = []
+        var jobs: [ReactorJob] = []
         /// Operations that are over since this round began.
         var arrived: [Operation] = []
         /// Operations that gave their connections on, and whose tasks are still to be woken.

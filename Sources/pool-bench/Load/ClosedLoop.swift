@@ -3,12 +3,14 @@ struct ClosedLoop<Operation: LoadOperation>: Sendable {
     let operation: Operation
     /// One operation in this many is timed.
     let sampledEvery: Int
+    /// Where the workers run; the global executor if `nil`.
+    var executor: (any TaskExecutor)?
 
     /// Runs all workers of a slice and returns when the last one has ended its last operation.
     func run(_ slice: LoadSlice) async {
         await withDiscardingTaskGroup { group in
             for (index, counters) in slice.workers.enumerated() {
-                group.addTask {
+                group.addTask(executorPreference: executor) {
                     await work(slice, counters, worker: index)
                 }
             }

@@ -10,10 +10,15 @@ struct LoadTarget: Sendable {
     init<Operation: LoadOperation>(
         _ operation: Operation,
         sampledEvery: Int,
+        executor: (any TaskExecutor)? = nil,
         gauges: @escaping @Sendable () -> PoolGauges,
         errorCode: @escaping @Sendable (any Error) -> String
     ) {
-        let loop = ClosedLoop(operation: operation, sampledEvery: sampledEvery)
+        let loop = ClosedLoop(
+            operation: operation,
+            sampledEvery: sampledEvery,
+            executor: executor
+        )
         run = { await loop.run($0) }
         self.gauges = gauges
         self.errorCode = errorCode

@@ -18,6 +18,14 @@ enum LoadMode: String, CaseIterable, Codable, Sendable, ExpressibleByArgument {
     var sampledEvery: Int { self == .idle ? 256 : 1 }
 }
 
+/// Where the workers' tasks run.
+enum LoadExecutor: String, CaseIterable, Codable, Sendable, ExpressibleByArgument {
+    /// Swift's global executor, as tasks do that prefer none.
+    case global
+    /// The threads that watch the pool's sockets.
+    case reactor
+}
+
 /// A program that the pool is compared with on the same server.
 enum BaselineName: String, CaseIterable, Codable, Sendable, ExpressibleByArgument {
     /// PostgreSQL's own load generator, with prepared statements.

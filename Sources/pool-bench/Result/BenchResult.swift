@@ -51,6 +51,7 @@ struct BenchSettings: Codable, Equatable, Sendable {
     var mode: LoadMode?
     var workers: Int
     var poolSize: Int
+    var executor: LoadExecutor?
     var statement: String?
     var pairs: Int?
     var minIdle: Int?
@@ -61,7 +62,7 @@ struct BenchSettings: Codable, Equatable, Sendable {
     var wasInterrupted = false
 
     enum CodingKeys: String, CodingKey {
-        case mode, workers, statement, pairs, rounds
+        case mode, workers, executor, statement, pairs, rounds
         case poolSize = "pool_size"
         case minIdle = "min_idle"
         case connectDelay = "connect_delay_ms"

@@ -5,6 +5,7 @@ import PGPoolTesting
 /// The pool under load.
 struct BenchPool: Sendable {
     private let pool: ConnectionPool
+    private let executor: (any TaskExecutor)?
 
     init(url: String, plan: LoadPlan) throws {
         var configuration = try ConnectionPool.Configuration(
@@ -17,10 +18,12 @@ struct BenchPool: Sendable {
         configuration.acquire.timeout = .seconds(60)
         configuration.seed = plan.seed
         pool = try ConnectionPool(configuration: configuration, logger: Self.logger)
+        executor = plan.executor.preference
     }
 
     private init(pool: ConnectionPool) {
         self.pool = pool
+        executor = nil
     }
 
     func target(for workload: Workload) -> LoadTarget {
@@ -36,6 +39,7 @@ struct BenchPool: Sendable {
         LoadTarget(
             operation,
             sampledEvery: workload.mode.sampledEvery,
+            executor: executor,
             gauges: { gauges },
             errorCode: Self.errorCode
         )
@@ -99,6 +103,16 @@ struct BenchPool: Sendable {
             errorCode: errorCode,
             shutdown: { await pool.shutdown() }
         )
+    }
+}
+
+extension LoadExecutor {
+    /// What the workers' tasks prefer.
+    var preference: (any TaskExecutor)? {
+        switch self {
+        case .global: nil
+        case .reactor: ReactorGroup.shared
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 struct LoadPlan: Equatable, Sendable {
     var workload: Workload
     var workers: Int
+    var executor = LoadExecutor.global
     var poolSize: Int
     /// How long the load runs in all; pauses for baselines are left out.
     var duration: Duration
@@ -19,6 +20,7 @@ struct LoadPlan: Equatable, Sendable {
             mode: workload.mode,
             workers: workers,
             poolSize: poolSize,
+            executor: executor,
             statement: workload.mode == .idle ? nil : workload.statement,
             pairs: pairs
         )

@@ -72,8 +72,8 @@ struct PoolIntegrationTests {
         let portable = Reactor(backend: .poll)
         defer { portable.shutDown() }
         for (cluster, reactors) in [
-            (try await Servers.plain.value, Reactor.shared),
-            (try await Servers.secured.value, Reactor.shared),
+            (try await Servers.plain.value, ReactorGroup.shared.reactors),
+            (try await Servers.secured.value, ReactorGroup.shared.reactors),
             (try await Servers.plain.value, [portable]),
         ] {
             try await withPool(on: cluster, configure: { $0.reactors = reactors }) { pool in

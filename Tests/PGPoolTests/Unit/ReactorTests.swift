@@ -72,4 +72,49 @@ struct ReactorTests {
         }
         #expect(sum == 5_050)
     }
+
+    @Test("A group runs tasks on its own threads", arguments: backends)
+    func group(backend: Reactor.Backend) async {
+        let group = ReactorGroup(threads: 2, backend: backend)
+        defer { group.shutDown() }
+        let threads = await withTaskExecutorPreference(group) {
+            await withTaskGroup(of: Set<ObjectIdentifier?>.self) { tasks in
+                for _ in 1...100 {
+                    tasks.addTask {
+                        var seen: Set<ObjectIdentifier?> = []
+                        for _ in 1...100 {
+                            seen.insert(Reactor.current.map { ObjectIdentifier($0) })
+                            await Task.yield()
+                        }
+                        return seen
+                    }
+                }
+                return await tasks.reduce(into: []) { $0.formUnion($1) }
+            }
+        }
+        #expect(threads.isSubset(of: group.reactors.map { ObjectIdentifier($0) }))
+    }
+
+    @Test("A thread of a group that is busy gives half of its work to one that sleeps")
+    func sharing() async {
+        let group = ReactorGroup(threads: 2)
+        defer { group.shutDown() }
+        // Each job waits until both threads have run one: alone, a thread would never get on.
+        let arrived = Mutex<Set<ObjectIdentifier>>([])
+        await withTaskExecutorPreference(group) {
+            await withTaskGroup { tasks in
+                for _ in 1...1_000 {
+                    tasks.addTask {
+                        while arrived.withLock({ $0.count < 2 }) {
+                            if let reactor = Reactor.current {
+                                _ = arrived.withLock { $0.insert(ObjectIdentifier(reactor)) }
+                            }
+                            await Task.yield()
+                        }
+                    }
+                }
+            }
+        }
+        #expect(arrived.withLock { $0.count } == 2)
+    }
 }
