@@ -31,8 +31,9 @@ final class ResultHandle: ResultStorage {
     }
 
     func columnIndex(_ name: String) -> Int? {
-        // Not PQfnumber: it folds case and unquotes as SQL does.
-        (0..<columnCount).first { columnName($0) == name }
+        // Not PQfnumber: it folds case and unquotes as SQL does. Nor `==`: it takes a letter and its
+        // accent for the letter that has it, and the server does not.
+        (0..<columnCount).first { columnName($0).utf8.elementsEqual(name.utf8) }
     }
 
     func columnType(_ column: Int) -> PostgresType {
