@@ -23,7 +23,7 @@ struct WideRows {
 
     static func main() async throws {
         guard CommandLine.arguments.count == 3 else {
-            FileHandle.standardError.write(Data("usage: wide-rows URL tuples|structs|none\n".utf8))
+            FileHandle.standardError.write(Data("usage: wide-rows URL tuples|structs|row-by-row|none\n".utf8))
             exit(2)
         }
         let pool = try ConnectionPool(CommandLine.arguments[1], maxConnections: 1)
@@ -46,6 +46,11 @@ struct WideRows {
             case "structs":
                 let decoded = try rows.decode(as: Account.self)
                 checksum += decoded.reduce(0) { $0 &+ $1.id &+ $1.name.utf8.count }
+            case "row-by-row":
+                for row in rows {
+                    let account = try row.decode(as: Account.self)
+                    checksum += account.id &+ account.name.utf8.count
+                }
             default:
                 checksum += rows.count
             }

@@ -45,16 +45,18 @@ extension Date: PostgresCodable {
     /// ±∞ becomes the server's infinity. What is beyond the server's range, and NaN, is sent as a
     /// number that it refuses (22008).
     public func encode(into bytes: inout [UInt8]) {
-        microseconds.appendBigEndian(to: &bytes)
+        postgresMicroseconds.appendBigEndian(to: &bytes)
     }
 
-    private var microseconds: Int64 {
+    fileprivate var postgresMicroseconds: Int64 {
         let interval = timeIntervalSinceReferenceDate
         if interval == .infinity { return .max }
         if interval == -.infinity { return .min }
         // Apart, so that only the fraction is rounded.
         let whole = interval.rounded(.down)
-        guard let seconds = Int64(exactly: whole), abs(seconds) < 10_000_000_000_000 else {
+        guard let seconds = Int64(exactly: whole),
+            (-10_000_000_000_000...10_000_000_000_000).contains(seconds)
+        else {
             return .max - 1
         }
         let fraction = Int64(((interval - whole) * 1e6).rounded())
@@ -84,12 +86,25 @@ extension Date: PostgresCodable {
         }
     }
 
-    init(postgresMicroseconds microseconds: Int64) {
+    fileprivate init(postgresMicroseconds microseconds: Int64) {
         // Divided apart, so that the fraction keeps its bits.
         let (seconds, fraction) = microseconds.quotientAndRemainder(dividingBy: 1_000_000)
         self.init(
             timeIntervalSinceReferenceDate: Double(seconds) - Self.epochDifference
                 + Double(fraction) / 1e6
         )
+    }
+}
+
+extension PostgresTimestampTZ {
+    /// The same moment, to the microsecond. ±∞ becomes infinity; what is beyond the server's range,
+    /// and NaN, becomes a moment that the server refuses (22008).
+    public init(_ date: Date) {
+        self.init(microseconds: date.postgresMicroseconds)
+    }
+
+    /// The same moment; `nil` for the infinities.
+    public var date: Date? {
+        isFinite ? Date(postgresMicroseconds: microseconds) : nil
     }
 }

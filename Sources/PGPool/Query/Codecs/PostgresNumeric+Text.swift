@@ -36,7 +36,9 @@ extension PostgresNumeric: LosslessStringConvertible, ExpressibleByIntegerLitera
         guard !decimals.isEmpty else { return nil }
         var exponent = 0
         if !rest.isEmpty {
-            guard let value = Int(Substring(rest.dropFirst())), abs(value) <= 1 << 20 else {
+            guard let value = Int(Substring(rest.dropFirst())),
+                (-1_000_000...1_000_000).contains(value)
+            else {
                 return nil
             }
             exponent = value

@@ -12,7 +12,11 @@ final class RowDecoder: Decoder {
     let storage: any ResultStorage
     private let strategy: PostgresKeyStrategy
     private let types: [PostgresType]
-    private let columns: [String: Int]
+    let columnNames: [String]
+    /// Made when a row asks in another order than the one before and there are many columns.
+    private lazy var columnsByName = Dictionary(
+        columnNames.enumerated().map { ($1, $0) }
+    ) { first, _ in first }
     private(set) var row = 0
     /// What was asked for, in order, and the place in it.
     private var asked: [(key: String, column: Int?)] = []
@@ -28,6 +32,8 @@ final class RowDecoder: Decoder {
 
     /// More keys than this are looked up by name.
     private static let rememberedKeys = 2048
+    /// Up to this many names are searched one by one.
+    private static let searchedNames = 16
 
     let codingPath: [any CodingKey] = []
     let userInfo: [CodingUserInfoKey: Any] = [:]
@@ -37,9 +43,7 @@ final class RowDecoder: Decoder {
         self.strategy = strategy
         types = storage.columnTypes
         casts = Array(repeating: nil, count: types.count)
-        columns = Dictionary(
-            types.indices.map { (storage.columnName($0), $0) }
-        ) { first, _ in first }
+        columnNames = types.indices.map(storage.columnName)
     }
 
     func decode<Value: Decodable>(_ type: Value.Type, row: Int) throws -> Value {
@@ -81,12 +85,17 @@ final class RowDecoder: Decoder {
             defer { place += 1 }
             return asked[place].column
         }
-        let column = columns[strategy.column(for: key)]
+        let column = find(strategy.column(for: key))
         if place == asked.count, place < Self.rememberedKeys {
             asked.append((key, column))
             place += 1
         }
         return column
+    }
+
+    private func find(_ name: String) -> Int? {
+        columnNames.count <= Self.searchedNames
+            ? columnNames.firstIndex(of: name) : columnsByName[name]
     }
 
     func requiredColumn(_ key: String, _ expected: Any.Type) throws -> Int {
@@ -99,8 +108,6 @@ final class RowDecoder: Decoder {
             row: row
         )
     }
-
-    var columnNames: Dictionary<String, Int>.Keys { columns.keys }
 
     // MARK: - Cells
 

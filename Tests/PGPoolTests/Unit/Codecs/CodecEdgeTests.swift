@@ -62,6 +62,8 @@ struct CodecEdgeTests {
         #expect(PostgresNumeric(Int128.min).integer(Int128.self) == .min)
         #expect(PostgresNumeric(UInt64.max).integer(Int64.self) == nil)
         #expect(PostgresNumeric("0.5")?.integer(Int.self) == nil)
+        #expect(PostgresNumeric("1e-9223372036854775808") == nil)
+        #expect(PostgresNumeric("1e99999999999999999999") == nil)
         #expect(PostgresNumeric("-0")?.description == "0")
     }
 
@@ -121,6 +123,22 @@ struct CodecEdgeTests {
         #expect(PostgresInterval(microseconds: .min).description == "-2562047788:00:54.775808")
         let extremes = [PostgresTimestamp(microseconds: .max - 1), .init(microseconds: .min + 1)]
         #expect(extremes.map(\.description).count == 2)
+    }
+
+    @Test("A moment and Foundation's Date are the same to the microsecond")
+    func moments() {
+        let moment = PostgresTimestampTZ(microseconds: 31_622_400_000_001)
+        #expect(moment.date == Date(timeIntervalSinceReferenceDate: 0.000001))
+        #expect(moment.date.map { PostgresTimestampTZ($0) } == moment)
+        #expect(PostgresTimestampTZ.infinity.date == nil)
+        #expect(
+            PostgresTimestampTZ(Date(timeIntervalSinceReferenceDate: -.infinity))
+                == .negativeInfinity
+        )
+        for seconds in [Double.nan, -0x1p63, 0x1p63, 1e300, -1e300] {
+            let beyond = PostgresTimestampTZ(Date(timeIntervalSinceReferenceDate: seconds))
+            #expect(beyond.microseconds == .max - 1, "\(seconds)")
+        }
     }
 
     @Test("Addresses are read and written as people write them")
