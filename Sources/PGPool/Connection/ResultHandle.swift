@@ -31,25 +31,21 @@ final class ResultHandle: ResultStorage {
     }
 
     func columnIndex(_ name: String) -> Int? {
-        // Not PQfnumber: it folds case and unquotes as SQL does.
-        (0..<columnCount).first { columnName($0) == name }
+        // Not PQfnumber: it folds case and unquotes as SQL does. Nor `==`: it takes a letter and its
+        // accent for the letter that has it, and the server does not.
+        (0..<columnCount).first { columnName($0).utf8.elementsEqual(name.utf8) }
     }
 
     func columnType(_ column: Int) -> PostgresType {
         PostgresType(rawValue: PQftype(result, Int32(column)))
     }
 
-    func withCell<Result>(
-        _ row: Int,
-        _ column: Int,
-        _ body: (UnsafeRawBufferPointer?) throws -> Result
-    ) rethrows -> Result {
-        let (row, column) = (Int32(row), Int32(column))
-        guard PQgetisnull(result, row, column) == 0 else { return try body(nil) }
+    func cell(_ row: Int, _ column: Int) -> UnsafeRawBufferPointer? {
+        let (row, column) = (Int32(truncatingIfNeeded: row), Int32(truncatingIfNeeded: column))
         let length = Int(PQgetlength(result, row, column))
-        return try body(
-            UnsafeRawBufferPointer(start: PQgetvalue(result, row, column), count: length)
-        )
+        // NULL has length 0 as the empty value has.
+        if length == 0, PQgetisnull(result, row, column) != 0 { return nil }
+        return UnsafeRawBufferPointer(start: PQgetvalue(result, row, column), count: length)
     }
 }
 

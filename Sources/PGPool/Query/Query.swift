@@ -9,13 +9,18 @@
 /// ```
 public struct Query: Sendable, ExpressibleByStringInterpolation {
     /// The text with `$1`, `$2`, … for the parameters.
-    public var sql: String
+    ///
+    /// PostgreSQL knows no zero character, and libpq would end the statement there: each becomes
+    /// U+FFFD, so that nothing behind it is cut off and no name turns into another one.
+    public var sql: String {
+        didSet { sql = sql.replacingZeros() }
+    }
     /// The parameters' values, in order.
     public var parameters: Parameters
 
     /// A statement without parameters, or with values for the `$n` that the text names.
     public init(_ sql: String, parameters: Parameters = Parameters()) {
-        self.sql = sql
+        self.sql = sql.replacingZeros()
         self.parameters = parameters
     }
 
@@ -58,14 +63,42 @@ public struct Query: Sendable, ExpressibleByStringInterpolation {
         }
 
         /// Adds a quoted identifier (PostgreSQL manual, 4.1.1): for the names of tables and columns.
-        public mutating func appendInterpolation(identifier: String) {
-            sql += "\"\(identifier.replacing("\"", with: "\"\""))\""
+        ///
+        /// A name is one part, dots and all. Qualified names are given in parts:
+        /// `\(identifier: "sales", "orders")` is `"sales"."orders"`. A zero character, which no name
+        /// can have, becomes U+FFFD. An empty name is an error of the server's (42601).
+        public mutating func appendInterpolation(identifier first: String, _ others: String...) {
+            sql += Self.quoted(first)
+            for part in others {
+                sql += "."
+                sql += Self.quoted(part)
+            }
+        }
+
+        private static func quoted(_ name: String) -> String {
+            // Byte by byte: "\"" before a combining mark is no character of its own.
+            var text: [UInt8] = [UInt8(ascii: "\"")]
+            for byte in name.utf8 {
+                if byte == UInt8(ascii: "\"") { text.append(byte) }
+                text.append(byte)
+            }
+            text.append(UInt8(ascii: "\""))
+            return String(decoding: text, as: UTF8.self)
         }
 
         /// Splices text as it is. Whoever lets a user's input in here lets the user run anything.
         public mutating func appendInterpolation(unescaped text: String) {
             sql += text
         }
+    }
+}
+
+extension String {
+    fileprivate func replacingZeros() -> String {
+        guard utf8.contains(0) else { return self }
+        var scalars = UnicodeScalarView()
+        for scalar in unicodeScalars { scalars.append(scalar.value == 0 ? "\u{FFFD}" : scalar) }
+        return String(scalars)
     }
 }
 
@@ -90,17 +123,21 @@ public struct Parameters: Sendable {
 
     /// Adds a value.
     public mutating func append<Encoded: PostgresEncodable>(_ value: Encoded) {
+        let start = bytes.count
         value.encode(into: &bytes)
-        // libpq reads text parameters up to a zero byte, and ignores their length.
-        if !Encoded.isBinary { bytes.append(0) }
-        values.append(
-            Value(
-                type: Encoded.postgresType,
-                end: bytes.count,
-                isNull: false,
-                isBinary: Encoded.isBinary
-            )
-        )
+        var type = value.parameterType
+        var isBinary = Encoded.isBinary
+        if !isBinary {
+            if bytes[start...].contains(0) {
+                // libpq reads text up to a zero byte. As a binary text it arrives whole, and the
+                // server says what is wrong with it (22021) instead of storing half of it.
+                type = .text
+                isBinary = true
+            } else {
+                bytes.append(0)
+            }
+        }
+        values.append(Value(type: type, end: bytes.count, isNull: false, isBinary: isBinary))
     }
 
     /// Adds a value or NULL.

@@ -1,0 +1,90 @@
+/// Where a result's cells lie. The connection's layer implements it over libpq's memory.
+@usableFromInline
+protocol ResultStorage: AnyObject, Sendable {
+    var rowCount: Int { get }
+    var columnCount: Int { get }
+    /// The rows that the command reports, 0 if it reports none.
+    var affectedRows: Int { get }
+    var commandTag: String { get }
+    func columnName(_ column: Int) -> String
+    func columnIndex(_ name: String) -> Int?
+    func columnType(_ column: Int) -> PostgresType
+    /// The cell's bytes, `nil` for NULL, valid as long as the storage is. The indices have been
+    /// checked.
+    func cell(_ row: Int, _ column: Int) -> UnsafeRawBufferPointer?
+}
+
+extension ResultStorage {
+    /// A result without cells.
+    func cell(_ row: Int, _ column: Int) -> UnsafeRawBufferPointer? { nil }
+
+    /// All columns' types, looked up once for many rows.
+    var columnTypes: [PostgresType] { (0..<columnCount).map(columnType) }
+
+    func error(
+        _ reason: PostgresDecodingError.Reason,
+        column: Int,
+        row: Int,
+        expected: Any.Type
+    ) -> PostgresDecodingError {
+        PostgresDecodingError(
+            reason: reason,
+            column: columnName(column),
+            type: columnType(column),
+            expected: String(describing: expected),
+            row: row
+        )
+    }
+}
+
+/// Walks over cells, from left to right in each row.
+@usableFromInline
+struct CellCursor {
+    @usableFromInline let storage: any ResultStorage
+    @usableFromInline let types: [PostgresType]
+    @usableFromInline let row: Int
+    @usableFromInline var column = 0
+
+    init(storage: any ResultStorage, types: [PostgresType], row: Int) {
+        self.storage = storage
+        self.types = types
+        self.row = row
+    }
+
+    /// For all rows of a tuple's columns.
+    @usableFromInline
+    init(_ storage: any ResultStorage, row: Int, expecting count: Int, as type: Any.Type) throws {
+        guard storage.columnCount == count else {
+            throw PostgresDecodingError(
+                reason: .columnCount,
+                column: "\(storage.columnCount) columns",
+                type: .unspecified,
+                expected: String(describing: type),
+                row: row
+            )
+        }
+        self.init(storage: storage, types: storage.columnTypes, row: row)
+    }
+
+    @usableFromInline
+    init(_ other: CellCursor, row: Int) {
+        self.init(storage: other.storage, types: other.types, row: row)
+    }
+
+    @inlinable
+    mutating func next<Value: PostgresColumn>(_ type: Value.Type) throws -> Value {
+        defer { column += 1 }
+        do {
+            return try Value(postgresCell: storage.cell(row, column), type: types[column])
+        } catch {
+            throw named(error, type)
+        }
+    }
+
+    /// A reason becomes an error that says where; what a user's own type throws stays as it is.
+    @usableFromInline
+    func named(_ error: any Error, _ expected: Any.Type) -> any Error {
+        guard let reason = error as? PostgresDecodingError.Reason else { return error }
+        return storage.error(reason, column: column, row: row, expected: expected)
+    }
+}
