@@ -32,6 +32,7 @@ struct EndpointModel {
     var admission = Admission.held
     var generation: UInt64 = 0
     private(set) var writers: [UInt64: HostID] = [:]
+    private var toldWriter: HostID?
     private var newestTaken = 0
     private var lastHeard: [HostID: Int] = [:]
     /// Answers of the true writer since the world last changed, and when the first one came.
@@ -193,6 +194,7 @@ struct EndpointModel {
         case .setGeneration(let next, let writer):
             try require(next > generation, "generation \(next) after \(generation)")
             generation = next
+            toldWriter = writer
             try noteWriter(writer, in: next)
         case .setAdmission(let next):
             admission = next
@@ -237,6 +239,7 @@ struct EndpointModel {
 
     private func check() throws {
         try require(machine.generation == generation, "a generation was changed in silence")
+        try require(machine.writer == toldWriter, "the writer was changed in silence")
         try require(machine.admission == admission, "an admission was changed in silence")
         try require(
             (admission == .held) == (machine.state == .failingOver),
