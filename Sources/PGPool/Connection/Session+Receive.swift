@@ -126,7 +126,8 @@ extension Session {
             sql: operation?.query.sql
         )
         if let operation, operation.error == nil { operation.error = error }
-        if verdict.connection != .keep {
+        // What may be a reader still answers, so that its transaction can be ended in order.
+        if verdict.connection != .keep, verdict.endpoint != .maybeDemoted {
             if state.fatalError == nil { state.fatalError = error }
             state.isLost = true
         }
