@@ -41,6 +41,9 @@ extension ConnectionPool {
         /// How connections are checked and cleaned.
         public var upkeep = Upkeep()
 
+        /// Whether and how statements share connections.
+        public var sharing = Sharing()
+
         /// Prepared statements kept on each connection; 0 prepares none. Default: 256.
         public var statementCacheSize = 256
         /// Run on each new connection before anybody else uses it; if it throws, the connection is
@@ -61,6 +64,15 @@ extension ConnectionPool {
             /// Whether a task that holds a connection of a full pool and asks for another gets an
             /// error instead of a deadlock. Default: true.
             public var detectsNesting = true
+        }
+
+        /// How statements of `pool.query` share connections when all are taken.
+        public struct Sharing: Sendable {
+            /// Statements that one connection carries at once; 1: none shares. Default: 64.
+            public var depth = 64
+            /// A connection whose answers stay away for longer takes no further ones, so that few
+            /// wait behind a slow statement. Default: 10 ms.
+            public var patience = Duration.milliseconds(10)
         }
 
         /// How connections are opened.

@@ -104,8 +104,11 @@ extension Session {
             state.settling = nil
             state.mustSettle = state.cancelsInFlight > 0
         }
-        // An abandoned one has its outcome: its task has gone on already.
-        guard operation.outcome == nil else { return }
+        // One that was cancelled has its outcome: its task has gone on already.
+        guard operation.outcome == nil else {
+            if operation.isAbandoned { finished.append(operation) }
+            return
+        }
         if operation.didTimeOut, operation.error?.sqlState == .queryCanceled {
             operation.outcome = .failure(Self.timeout(of: operation, .rolledBack))
         } else {
@@ -184,6 +187,7 @@ extension Session {
         case UInt8(ascii: "S") where tag[2] == CChar(UInt8(ascii: "L")):
             if operation.changesSession { state.isDirty = true }
         default:
+            if operation.isShared { refuseToShare(operation, &state) }
             switch SessionEffect(tag: String(cString: tag), sql: operation.query.sql) {
             case .none: break
             case .settings: state.isDirty = true
@@ -194,17 +198,31 @@ extension Session {
         }
     }
 
+    /// A statement turned out to be one that must not have neighbours: nobody uses the connection
+    /// any more.
+    private func refuseToShare(_ operation: Operation, _ state: inout State) {
+        let error = PostgresError(
+            sqlState: .featureNotSupported,
+            message: "the statement must not share a connection: run it with sharing: .never",
+            failureClass: .outcomeUnknown,
+            sql: operation.query.sql
+        )
+        operation.error = operation.error ?? error
+        noteLost(&state, message: "a neighbour's statement changed the session")
+    }
+
     /// Takes every statement out with the class that is true for it: the connection is gone.
     func takeAll(_ state: inout State) -> [Operation] {
         var finished: [Operation] = []
         for (operation, wasSent) in state.sent.map({ ($0, true) })
             + state.pending.map({ ($0, false) })
-        where operation.outcome == nil {
+        where operation.outcome == nil || operation.isAbandoned {
+            finished.append(operation)
+            if operation.isAbandoned { continue }
             let phase = wasSent ? operation.phase : .nothingSent
             let error =
                 operation.error ?? lostError(state, phase: phase, sql: operation.query.sql)
             operation.outcome = .failure(error)
-            finished.append(operation)
         }
         state.sent.removeAll()
         state.pending.removeAll()

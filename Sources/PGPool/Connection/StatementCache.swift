@@ -19,7 +19,7 @@ struct StatementCache {
     /// At least 1.
     let capacity: Int
     /// By text; nearly always there is one for a text.
-    private var entries: [String: [Entry]] = [:]
+    private var entries: [StatementKey: [Entry]] = [:]
     private(set) var count = 0
     private var clock: UInt64 = 0
     private var nextName: UInt64 = 0
@@ -31,7 +31,7 @@ struct StatementCache {
     mutating func lookUp(_ query: Query) -> Lookup {
         clock += 1
         let values = query.parameters.values
-        if let index = entries.index(forKey: query.sql),
+        if let index = entries.index(forKey: StatementKey(query.sql)),
             let place = entries.values[index].firstIndex(where: { Self.fits($0, values) })
         {
             entries.values[index][place].lastUse = clock
@@ -46,7 +46,7 @@ struct StatementCache {
             lastUse: clock,
             changesSession: StatementText.changesSession(query.sql)
         )
-        entries[query.sql, default: []].append(entry)
+        entries[StatementKey(query.sql), default: []].append(entry)
         count += 1
         return .prepare(name: entry.name, changesSession: entry.changesSession, evicted: evicted)
     }
@@ -64,16 +64,17 @@ struct StatementCache {
         let oldest = entries.lazy.flatMap { text, list in list.map { (text, $0) } }
             .min { $0.1.lastUse < $1.1.lastUse }
         guard let (text, entry) = oldest else { return nil }
-        remove(text, named: entry.name)
+        remove(text.text, named: entry.name)
         return entry.name
     }
 
     /// Forgets a statement that the server refused to prepare.
     mutating func remove(_ text: String, named name: String) {
-        guard var list = entries[text], let place = list.firstIndex(where: { $0.name == name })
+        let key = StatementKey(text)
+        guard var list = entries[key], let place = list.firstIndex(where: { $0.name == name })
         else { return }
         list.remove(at: place)
-        entries[text] = list.isEmpty ? nil : list
+        entries[key] = list.isEmpty ? nil : list
         count -= 1
     }
 
