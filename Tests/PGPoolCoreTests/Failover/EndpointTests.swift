@@ -224,6 +224,24 @@ struct EndpointTests {
         #expect(machine.writer == HostID(0))
     }
 
+    @Test("A greater timeline counts, whatever others have not heard yet")
+    mutating func timelineOverClaims() throws {
+        func told(_ host: UInt32, _ names: UInt32, _ stamp: Int64, _ timeline: UInt32?)
+            -> NodeReport
+        {
+            NodeReport(
+                isInRecovery: timeline == nil,
+                timeline: timeline,
+                claim: NodeReport.Claim(writer: HostID(names), stamp: stamp)
+            )
+        }
+        try becomeHealthy(told(0, 0, 1_000, 1))
+        machine.hostHung(HostID(0), at: now, into: &actions)
+        try answer(2, told(2, 0, 2_000, nil))
+        try answer(1, told(1, 1, 900, 2))
+        #expect(machine.writer == HostID(1))
+    }
+
     @Test("On Aurora the next writer proves itself by newer knowledge and is taken at once")
     mutating func auroraFailover() throws {
         try becomeHealthy(aurora(0, isWriter: true, names: 0, 1_000))
