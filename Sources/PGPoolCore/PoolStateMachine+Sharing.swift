@@ -26,7 +26,7 @@ extension PoolStateMachine {
                 return .granted(id)
             }
             if waiters.shareableCount == 0, let id = joinable(at: now) {
-                slots[id].load += 1
+                add(to: id)
                 return .granted(id)
             }
         }
@@ -49,6 +49,7 @@ extension PoolStateMachine {
     ) {
         guard slots.isCurrent(id), slots[id].state == .shared else { return }
         slots[id].load -= 1
+        if slots[id].load <= settings.sharedDepth / 2 { slots[id].isFull = false }
         slots[id].lastUsed = now
         slots[id].lastProven = now
         if outcome == .needsReset { slots[id].isDirty = true }
@@ -71,6 +72,7 @@ extension PoolStateMachine {
     private mutating func begin(_ id: ConnectionID, at now: Instant, into actions: inout Actions) {
         slots.move(id, to: .shared, at: now)
         slots[id].load = 1
+        slots[id].isFull = false
         slots[id].isDirty = false
         fewestIdle = min(fewestIdle, slots.unneeded)
         if counts.idle < settings.minIdle {
@@ -88,18 +90,24 @@ extension PoolStateMachine {
         while room > 0, isSaturated, slots[id].load < settings.sharedDepth,
             let waiter = waiters.popFirstShareable()
         {
-            slots[id].load += 1
+            add(to: id)
             actions.append(.join(id, waiter))
             room -= 1
         }
         finishQueueIfDrained(at: now, into: &actions)
     }
 
+    /// One more statement goes onto the connection.
+    private mutating func add(to id: ConnectionID) {
+        slots[id].load += 1
+        if slots[id].load >= settings.sharedDepth { slots[id].isFull = true }
+    }
+
     /// Puts statements that wait onto connections that have room.
     private mutating func serveShareable(at now: Instant, into actions: inout Actions) {
         guard waiters.shareableCount > 0, !isPaused else { return }
         while let id = joinable(at: now), let waiter = waiters.popFirstShareable() {
-            slots[id].load += 1
+            add(to: id)
             actions.append(.join(id, waiter))
         }
         finishQueueIfDrained(at: now, into: &actions)
@@ -126,7 +134,7 @@ extension PoolStateMachine {
             best = leastLoaded(after: least, at: now)
             left -= 1
         }
-        guard let best, slots.slots[Int(best)].load < settings.sharedDepth else { return nil }
+        guard let best, !slots.slots[Int(best)].isFull else { return nil }
         return slots.id(at: best)
     }
 

@@ -18,7 +18,7 @@ extension Session {
     /// being put together.
     func cork(_ state: inout State) {
         #if os(Linux)
-            guard !state.isCorked, !state.sent.isEmpty, let reactor = Reactor.current else { return }
+            guard !state.isCorked, let reactor = Reactor.current else { return }
             state.isCorked = true
             setCork(1, state)
             reactor.uncorkLater(self)

@@ -48,10 +48,20 @@ extension Session {
                 }
                 continue
             }
+            let isCopy = Self.isCopy(result)
             take(result, for: operation, connection, &state, into: &finished)
+            // libpq gives this result again and again until the copy is over.
+            if isCopy, state.isLost { return }
             if state.isLost, state.sent.first === operation, PQisBusy(connection) != 0 { return }
         }
         discardUnasked(connection, &state)
+    }
+
+    private static func isCopy(_ result: OpaquePointer) -> Bool {
+        switch PQresultStatus(result) {
+        case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH: true
+        default: false
+        }
     }
 
     /// Between statements the server sends nothing but notices, notifications, and a last word.

@@ -26,17 +26,20 @@ extension StatementText {
     private static func callsOnlyKnownFunctions(_ sql: String) -> Bool {
         var scanner = WordScanner(Array(sql.utf8))
         var previous = ""
+        var isName = false
         var last: String?
         while let token = scanner.next() {
             switch token {
             case .word(let word):
                 // The name of a table or of an alias, whose columns follow, is no call.
-                let isName = previous == "into" || previous == "as"
+                isName = previous == "into" || previous == "as"
+                if word == "temp" || word == "temporary" { return false }
                 previous = word
                 last = isName ? nil : word
             case .qualified:
                 // A function of some schema's, unless it is the table of an INSERT.
-                last = previous == "into" ? nil : ""
+                isName = isName || previous == "into" || previous == "as"
+                last = isName ? nil : ""
             case .parenthesis:
                 if let word = last, !harmless.contains(word) { return false }
                 last = nil

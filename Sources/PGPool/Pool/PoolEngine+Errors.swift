@@ -91,7 +91,8 @@ extension PoolEngine {
             return .validating
         }
         let isConnecting = counts.opening > 0 || state.machine.consecutiveFailures > 0
-        return isConnecting && counts.total < state.machine.limit || counts.leased + counts.shared == 0
+        return isConnecting && counts.total < state.machine.limit
+            || counts.leased + counts.shared == 0
             ? .connecting : .waiting
     }
 

@@ -1,3 +1,11 @@
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#else
+    internal import Darwin
+#endif
+
 /// A statement's text as a key, compared byte by byte.
 ///
 /// Swift's strings are equal when they look the same: `é` in one character or in two. To the server
@@ -10,7 +18,17 @@ struct StatementKey: Hashable, Sendable {
     }
 
     static func == (left: StatementKey, right: StatementKey) -> Bool {
-        left.text.utf8.elementsEqual(right.text.utf8)
+        let (one, other) = (left.text.utf8, right.text.utf8)
+        guard one.count == other.count else { return false }
+        let areEqual = one.withContiguousStorageIfAvailable { bytes in
+            other.withContiguousStorageIfAvailable { others in
+                guard let first = bytes.baseAddress, let second = others.baseAddress else {
+                    return true
+                }
+                return memcmp(first, second, bytes.count) == 0
+            }
+        }
+        return (areEqual ?? nil) ?? one.elementsEqual(other)
     }
 
     func hash(into hasher: inout Hasher) {

@@ -65,6 +65,7 @@ extension PoolModel {
         case .shared:
             key.mix(connection.load)
             key.mix(connection.wasChanged)
+            key.mix(connection.isFull)
             mixTime(max(connection.since, connection.lastUsed), &key)
         case .opening, .leased, .quarantined: mixTime(connection.since, &key)
         }

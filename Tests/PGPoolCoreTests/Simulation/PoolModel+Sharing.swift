@@ -44,6 +44,9 @@ extension PoolModel {
         if isCurrent(id), connections[Int(id.index)].state == .shared {
             let index = Int(id.index)
             connections[index].load -= 1
+            if connections[index].load <= machine.settings.sharedDepth / 2 {
+                connections[index].isFull = false
+            }
             connections[index].lastUsed = now
             connections[index].provenAt = now
             if outcome == .needsReset { connections[index].wasChanged = true }
@@ -82,6 +85,7 @@ extension PoolModel {
             try grant(id)
             move(index, to: .shared)
             connections[index].load = 1
+            connections[index].isFull = false
             connections[index].wasChanged = false
             return true
         }
@@ -92,20 +96,22 @@ extension PoolModel {
         )
         try require(total - closing <= limit, "shares \(id), which is surplus")
         try require(isSaturated, "shares \(id) although \(machine.counts) of \(limit)")
-        connections[index].load += 1
         try require(
-            connections[index].load <= machine.settings.sharedDepth,
-            "\(connections[index].load) statements on \(id)"
+            !connections[index].isFull,
+            "a statement on \(id), full with \(connections[index].load)"
         )
+        connections[index].load += 1
+        connections[index].isFull = connections[index].load == machine.settings.sharedDepth
         return false
     }
 
     /// Whether a statement that comes now could share.
     private var hasRoom: Bool {
-        isSaturated && total - closing <= limit && connections.indices.contains {
-            mayJoin($0, passingOver: exclusiveWithoutSupply)
-                && connections[$0].load < machine.settings.sharedDepth
-        }
+        isSaturated && total - closing <= limit
+            && connections.indices.contains {
+                mayJoin($0, passingOver: exclusiveWithoutSupply)
+                    && !connections[$0].isFull
+            }
     }
 
     private var isSaturated: Bool {

@@ -22,6 +22,8 @@ struct PoolModel: Sendable {
         var isReported = false
         /// The statements on it while it is shared.
         var load = 0
+        /// It was filled and takes nothing before half of it is over.
+        var isFull = false
         /// A statement on it changed the session.
         var wasChanged = false
     }
