@@ -152,6 +152,7 @@ struct SharingIntegrationTests {
                             )
                         }
                         if number % 3 == 0 {
+                            // Proof: the moment is random on purpose; nothing is waited for.
                             try await Task.sleep(for: delay)
                             statement.cancel()
                         }
