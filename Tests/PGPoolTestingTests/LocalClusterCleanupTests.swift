@@ -89,7 +89,7 @@ struct LocalClusterCleanupTests {
     }
 
     /// The moments of a start, told by the file that has just appeared.
-    @Test(arguments: ["", "writer/data", "writer/data/pg_wal", "writer/server.key", "writer/log"])
+    @Test(arguments: ["", "node-1/data", "node-1/data/pg_wal", "server.key", "node-1/log"])
     func anOwnerThatIsKilledWhileStartingLeavesNothing(moment: String) async throws {
         let base = try TemporaryFolder()
         defer { base.remove() }
