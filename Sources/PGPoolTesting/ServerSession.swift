@@ -5,28 +5,61 @@ import Foundation
     import Glibc
 #endif
 
-/// A session of the control plane's with a server, through its private socket.
+/// A session with a server that trusts its user, mostly the control plane's.
 ///
-/// The simple protocol over a socket that trusts its user is little, and it must not be PGPool that
-/// measures PGPool. Its calls block, so they belong on ``ServerNode/session(_:)``'s threads.
+/// The simple protocol without passwords and TLS is little, and it must not be PGPool that
+/// measures PGPool. Its calls block, so they belong on ``onThread(_:)``'s threads.
 /// <https://www.postgresql.org/docs/current/protocol-flow.html>
 final class ServerSession {
+    /// Where a server is reached.
+    enum Place: Sendable {
+        case socket(directory: String, port: Int)
+        case tcp(LoopbackAddress)
+    }
+
     private let descriptor: Int32
+
+    private static let threads = DispatchQueue(
+        label: "pgpool.local-cluster",
+        attributes: .concurrent
+    )
+
+    /// Runs what blocks on a thread that may.
+    static func onThread<Result: Sendable>(
+        _ body: @escaping @Sendable () throws -> Result
+    ) async throws -> Result {
+        try await withCheckedThrowingContinuation { continuation in
+            threads.async { continuation.resume(with: Swift.Result(catching: body)) }
+        }
+    }
 
     /// Logs in, or throws ``LocalClusterError`` with what the server says.
     ///
     /// - Parameter timeout: How long any one answer may take.
-    init(socketDirectory: String, port: Int, database: String, timeout: Duration) throws {
+    init(at place: Place, user: String, database: String, timeout: Duration) throws {
+        let family: Int32
+        switch place {
+        case .socket: family = AF_UNIX
+        case .tcp: family = AF_INET
+        }
         #if os(Linux)
             let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
         #else
             let type = SOCK_STREAM
         #endif
-        descriptor = socket(AF_UNIX, type, 0)
+        descriptor = socket(family, type, 0)
         guard descriptor >= 0 else { throw Self.failure("socket: \(Self.systemError)") }
         do {
-            try connect(to: "\(socketDirectory)/.s.PGSQL.\(port)", timeout: timeout)
-            let pairs = ["user", ServerNode.controlRole, "database", database]
+            setTimeout(timeout)
+            let status: Int32
+            switch place {
+            case .socket(let directory, let port):
+                status = try connect(to: "\(directory)/.s.PGSQL.\(port)")
+            case .tcp(let address):
+                status = address.withSocketAddress { Glibc.connect(descriptor, $0, $1) }
+            }
+            guard status == 0 else { throw Self.failure("connect: \(Self.systemError)") }
+            let pairs = ["user", user, "database", database]
             var body: [UInt8] = [0, 3, 0, 0]
             for word in pairs { body += Array(word.utf8) + [0] }
             try send(Self.length(of: body) + body + [0])
@@ -70,13 +103,16 @@ final class ServerSession {
         }
     }
 
-    private func connect(to path: String, timeout: Duration) throws {
+    private func setTimeout(_ timeout: Duration) {
         var limit = timeval()
         limit.tv_sec = numericCast(timeout.components.seconds)
         limit.tv_usec = numericCast(timeout.components.attoseconds / 1_000_000_000_000)
         let size = socklen_t(MemoryLayout<timeval>.size)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
+    }
+
+    private func connect(to path: String) throws -> Int32 {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         let bytes = Array(path.utf8)
@@ -84,12 +120,11 @@ final class ServerSession {
             throw Self.failure("the socket's path \(path) is too long")
         }
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
-        let status = withUnsafePointer(to: &address) { pointer in
+        return withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
             }
         }
-        guard status == 0 else { throw Self.failure("connect: \(Self.systemError)") }
     }
 
     private func send(_ bytes: [UInt8]) throws {
@@ -168,11 +203,6 @@ final class ServerSession {
 }
 
 extension ServerNode {
-    private static let threads = DispatchQueue(
-        label: "pgpool.local-cluster",
-        attributes: .concurrent
-    )
-
     /// Talks to the server on a thread that may block.
     ///
     /// - Parameters:
@@ -183,14 +213,8 @@ extension ServerNode {
         timeout: Duration = .seconds(10),
         _ body: @escaping @Sendable (ServerSession) throws -> Result
     ) async throws -> Result {
-        try await withCheckedThrowingContinuation { continuation in
-            Self.threads.async { [self] in
-                continuation.resume(
-                    with: Swift.Result {
-                        try body(openSession(database: database, timeout: timeout))
-                    }
-                )
-            }
+        try await ServerSession.onThread { [self] in
+            try body(openSession(database: database, timeout: timeout))
         }
     }
 
@@ -200,8 +224,8 @@ extension ServerNode {
         timeout: Duration = .seconds(10)
     ) throws -> ServerSession {
         try ServerSession(
-            socketDirectory: controlDirectory,
-            port: port,
+            at: .socket(directory: controlDirectory, port: port),
+            user: Self.controlRole,
             database: database,
             timeout: timeout
         )
