@@ -23,6 +23,7 @@ struct ClusterStart {
         do {
             var first = ServerNode(number: 1, plan: plan, members: parts)
             try await first.initialise()
+            if readers > 0 { try await recordLimits(of: first) }
             let standbys = try await copies(of: first, count: readers, plan: plan)
             if configuration.tls != .off {
                 try await ServerCertificate.make(
@@ -54,6 +55,25 @@ struct ClusterStart {
             forwarder.stop()
             throw error
         }
+    }
+
+    /// Settings that a standby must not have lower than the writer, as initdb's data records them.
+    /// <https://www.postgresql.org/docs/current/hot-standby.html>
+    private static let limits: Set<String> = [
+        "max_connections", "max_locks_per_transaction", "max_prepared_transactions",
+        "max_wal_senders", "max_worker_processes",
+    ]
+
+    /// Lets a start record other limits than initdb's before the data is copied; else standbys with
+    /// lower ones would refuse it.
+    private func recordLimits(of first: ServerNode) async throws {
+        let names = configuration.parameters.keys.map { $0.lowercased() }
+        guard !Self.limits.isDisjoint(with: names) else { return }
+        try first.set(["listen_addresses": ""])
+        try first.writeLoginRules()
+        try await first.start(timeout: configuration.timeout)
+        try await first.stop(mode: .fast, timeout: configuration.timeout)
+        try first.set(["listen_addresses": nil])
     }
 
     private func copies(

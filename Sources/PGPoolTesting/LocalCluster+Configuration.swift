@@ -135,7 +135,7 @@ extension LocalCluster.Configuration {
         }
         if promoteAfter < .zero { problems.append("promoteAfter must not be negative") }
         if endpointLag < .zero { problems.append("endpointLag must not be negative") }
-        if role.isEmpty || role.isMultiline 
+        if role.isEmpty || role.isMultiline
             || [LocalCluster.superuser, ServerNode.controlRole].contains(role)
         {
             problems.append("'\(role)' can't be the ordinary role's name")

@@ -26,7 +26,8 @@ extension LocalCluster {
         let promotionBegan = ContinuousClock.now
         let readers = state.read { $0.readers }
         let chosen: ServerNode
-        if let number = state.read({ $0.outage?.chosen }), let node = state.read({ $0.node(number) })
+        if let number = state.read({ $0.outage?.chosen }),
+            let node = state.read({ $0.node(number) })
         {
             chosen = node
             try await node.start(timeout: configuration.timeout)
@@ -53,7 +54,7 @@ extension LocalCluster {
         let failover = state.read { state in
             state.writer = new.number
             state.outOfService.insert(old.number)
-            state.delays[new.number] = nil
+            state.delays = [:]
             if fault == .restartAll {
                 state.outOfService.formUnion(state.nodes.map(\.number))
                 state.outOfService.remove(new.number)
@@ -108,7 +109,9 @@ extension LocalCluster {
             return received
         }
         let best = readers.max { left, right in
-            (received[left.number] ?? 0, -left.number) < (received[right.number] ?? 0, -right.number)
+            (received[left.number] ?? 0, -left.number) < (
+                received[right.number] ?? 0, -right.number
+            )
         }
         guard let best else {
             throw LocalClusterError(code: .noReader, message: "no reader is left to promote")
@@ -123,14 +126,16 @@ struct Outage: Sendable {
     /// The old writer's number.
     let node: Int
     var began: ContinuousClock.Instant
+    /// A lost acknowledgement begins with the next COMMIT, all others at once.
+    var hasBegun: Bool
     /// Ends when the new writer writes.
     let promotion: Task<LocalCluster.Failover, any Error>
     /// Ends when the survivors follow it.
     let settlement: Task<Void, any Error>
     /// The reader that was found best before all died.
     var chosen: Int?
-    /// Whether the old writer is reached by the control plane again.
-    var isSettled = false
+    /// Whether the old writer is a reader by now, which the control plane reaches.
+    var isBack = false
 }
 
 /// Something that happens or fails once, for one task that waits for it.

@@ -55,6 +55,7 @@ extension LocalCluster {
             fault: fault,
             node: old.number,
             began: began,
+            hasBegun: fault != .lostAcknowledgement,
             promotion: promotion,
             settlement: settlement
         )
@@ -116,8 +117,8 @@ extension LocalCluster {
         case .cut: try await packetFilter.cut(LoopbackAddress(host: old.host, port: old.port))
         case .restartAll: try await killAll(old)
         case .lostAcknowledgement:
-            let onLoss: @Sendable () -> Void = { [self] in
-                state.read { $0.outage?.began = ContinuousClock.now }
+            let onLoss: @Sendable () -> Void = { [weak self] in
+                guard let self, noteLoss() else { return }
                 Task.detached { [self] in
                     do {
                         try await kill(old)
@@ -131,6 +132,17 @@ extension LocalCluster {
             return
         }
         happened.succeed()
+    }
+
+    /// Notes that an acknowledgement was lost; `false` when that was called off a moment ago, or
+    /// isn't the first.
+    private func noteLoss() -> Bool {
+        state.read { state in
+            guard state.outage?.hasBegun == false else { return false }
+            state.outage?.began = ContinuousClock.now
+            state.outage?.hasBegun = true
+            return true
+        }
     }
 
     /// Kills a server. A forwarder before it then refuses connections, as the server would.
@@ -183,12 +195,22 @@ extension LocalCluster {
     /// Waits for the promotion, ends the fault, lets the old writer and whatever else is down
     /// return as readers, and returns when all nodes follow the new writer.
     ///
-    /// A stale endpoint is set right at once; otherwise endpoints follow with their lag.
+    /// A stale endpoint is set right at once; otherwise endpoints follow with their lag. A lost
+    /// acknowledgement that never happened, for want of a COMMIT, is called off.
     ///
     /// - Throws: ``LocalClusterError``: `faultActive` without a fault, or what went wrong.
     public func heal() async throws {
         try await lift()
         guard let outage = state.read({ $0.outage }) else { return }
+        let isCalledOff = state.read { state in
+            guard state.outage?.hasBegun == false else { return false }
+            state.outage = nil
+            return true
+        }
+        if isCalledOff {
+            outage.promotion.cancel()
+            return
+        }
         _ = try await outage.settlement.value
         let lost = state.read { state in
             state.nodes.filter { state.outOfService.contains($0.number) }
@@ -204,7 +226,10 @@ extension LocalCluster {
     func bringBack(_ node: ServerNode) async throws {
         try await join(node)
         try await openGate(of: node)
-        state.read { _ = $0.outOfService.remove(node.number) }
+        state.read { state in
+            state.outOfService.remove(node.number)
+            if state.outage?.node == node.number { state.outage?.isBack = true }
+        }
         try publishTopology()
     }
 }

@@ -18,7 +18,9 @@ extension LocalCluster {
     public func refuseConnections(on node: Node? = nil, with refusal: Refusal) async throws {
         try requireNoOutage()
         let server = try node.map(serverNode) ?? writerServer
-        let isFirst = state.read { $0.refusals.updateValue(.starting, forKey: server.number) == nil }
+        let isFirst = state.read {
+            $0.refusals.updateValue(.starting, forKey: server.number) == nil
+        }
         guard isFirst else {
             throw LocalClusterError(
                 code: .faultActive,

@@ -28,7 +28,8 @@ extension LocalCluster {
     }
 
     /// Delays a reader's replay, so that it lags behind the writer by that much, and says so in the
-    /// topology. Acknowledgements don't wait for replay and stay as fast as they are.
+    /// topology. Acknowledgements don't wait for replay and stay as fast as they are. A failover
+    /// ends it.
     ///
     /// - Parameters:
     ///   - node: One of ``readers``.

@@ -22,6 +22,7 @@ extension ServerNode {
             "primary_conninfo": source ?? "",
             "synchronous_standby_names": nil,
             "default_transaction_read_only": nil,
+            "recovery_min_apply_delay": nil,
         ])
     }
 
@@ -30,14 +31,23 @@ extension ServerNode {
         guard !standbys.isEmpty else { return }
         let names = standbys.map { "'\($0.name)'" }.joined(separator: ", ")
         let count = standbys.count
-        try await session { session in
-            let goal = try session.query("SELECT pg_current_wal_insert_lsn()").first?.first ?? "0/0"
-            let followed = """
+        let goal = try await session { session in
+            let streaming = """
                 SELECT count(DISTINCT application_name) >= \(count) FROM pg_stat_replication
                 WHERE application_name IN (\(names)) AND state = 'streaming'
-                AND coalesce(replay_lsn, '0/0') >= '\(goal)'
                 """
-            try session.wait(until: followed, what: "be followed by \(names)", timeout: timeout)
+            try session.wait(until: streaming, what: "be followed by \(names)", timeout: timeout)
+            return try session.query("SELECT pg_current_wal_lsn()").first?.first ?? "0/0"
+        }
+        // Asked directly: an idle standby tells its writer how far it is only every ten seconds.
+        for standby in standbys {
+            try await standby.session { session in
+                _ = try session.wait(
+                    until: "SELECT coalesce(pg_last_wal_replay_lsn(), '0/0') >= '\(goal)'",
+                    what: "catch up",
+                    timeout: timeout
+                )
+            }
         }
     }
 

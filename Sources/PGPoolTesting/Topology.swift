@@ -31,7 +31,7 @@ extension ClusterState.Value {
     /// A demoted writer is a reader to everybody, and nobody the writer, until one is promoted. An
     /// old writer that is down is left out once there is a new one.
     func topology(for instance: ServerNode) -> Topology {
-        let isDemoted = outage?.fault == .demote && outage?.isSettled == false
+        let isDemoted = outage?.fault == .demote && outage?.isBack == false
         let members = nodes.compactMap { node -> Topology.Member? in
             let isOut = outOfService.contains(node.number)
             guard !isOut || isDemoted else { return nil }
@@ -55,7 +55,7 @@ extension LocalCluster {
     func publishTopology() throws {
         let views = state.read { state in
             let unreached = state.outage.flatMap { outage in
-                outage.isSettled || outage.fault == .demote ? nil : outage.node
+                outage.isBack || outage.fault == .demote ? nil : outage.node
             }
             return state.nodes.filter { $0.number != unreached }
                 .map { ($0.directory, state.topology(for: $0)) }

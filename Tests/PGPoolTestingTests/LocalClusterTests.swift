@@ -172,9 +172,11 @@ struct LocalClusterTests {
         configuration.role = "postgres"
         configuration.database = ""
         configuration.authentication = .scram(password: "")
+        configuration.readers = 9
+        configuration.promoteAfter = .seconds(-1)
         let error = #expect(throws: LocalClusterError.self) { try configuration.validate() }
         #expect(error?.code == .invalidConfiguration)
-        #expect(error?.message.split(separator: ";").count == 6)
+        #expect(error?.message.split(separator: ";").count == 8)
     }
 
     @Test func portsLieOutsideTheKernelsRange() {
