@@ -74,4 +74,18 @@ package struct FailureVerdict: Hashable, Sendable {
     package var remedy = FailureRemedy.none
     /// Part of the statement's work is committed and stays, though it failed.
     package var isPartial = false
+
+    package init(
+        failureClass: FailureClass,
+        connection: ConnectionFate,
+        endpoint: EndpointVerdict,
+        remedy: FailureRemedy = .none,
+        isPartial: Bool = false
+    ) {
+        self.failureClass = failureClass
+        self.connection = connection
+        self.endpoint = endpoint
+        self.remedy = remedy
+        self.isPartial = isPartial
+    }
 }

@@ -38,6 +38,7 @@ extension ConnectionPool.Configuration {
             upkeep.longLeaseThreshold.map { $0 > .zero } ?? true,
             "upkeep.longLeaseThreshold: more than 0"
         )
+        problems += retry.problems.map { "retry." + $0 }
         check((1...10_000).contains(sharing.depth), "sharing.depth: 1 to 10,000")
         check(sharing.patience > .zero, "sharing.patience: more than 0")
         check(!reactors.isEmpty, "reactors: at least one")

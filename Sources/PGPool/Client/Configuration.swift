@@ -41,6 +41,8 @@ extension ConnectionPool {
         /// How connections are checked and cleaned.
         public var upkeep = Upkeep()
 
+        /// When transactions are repeated. Default: ``RetryPolicy/init(maxAttempts:baseDelay:maxDelay:repeatsNotExecuted:repeatsRolledBack:budget:)``'s defaults.
+        public var retry = RetryPolicy()
         /// Whether and how statements share connections.
         public var sharing = Sharing()
 

@@ -19,7 +19,7 @@ public struct Transaction: Sendable {
         try await connection.query(query, statementTimeout: statementTimeout)
     }
 
-    /// Runs a closure inside a savepoint: what it throws undoes only what it did.
+    /// Runs a closure inside a savepoint, to any depth: what it throws undoes only what it did.
     ///
     /// - Throws: what `body` throws, after the way back to the savepoint; ``PostgresError``.
     @discardableResult
@@ -46,52 +46,6 @@ public struct Transaction: Sendable {
         operation.isCommit = isCommit
         try await connection.run(operation, isCancellable: false)
         return operation.result?.commandTag ?? ""
-    }
-}
-
-extension ConnectionPool {
-    /// Runs a closure in a transaction: COMMIT when it returns, ROLLBACK when it throws.
-    ///
-    /// - Parameters:
-    ///   - isolation: Default: the session's.
-    ///   - readOnly: whether the server refuses writes. Default: false.
-    ///   - acquireTimeout: how long to wait for a connection. Default: the configuration's.
-    /// - Returns: what `body` returns, once the COMMIT is acknowledged.
-    /// - Throws: what `body` throws, after ROLLBACK; ``PostgresError``, of class `outcomeUnknown`
-    ///   when the connection was lost during COMMIT; ``PoolError`` with `transactionRolledBack` when
-    ///   the server answered COMMIT with ROLLBACK. A task that is cancelled before COMMIT is sent
-    ///   rolls back and throws `CancellationError`; COMMIT itself is never cancelled.
-    @discardableResult
-    public nonisolated func withTransaction<Result>(
-        isolation: IsolationLevel? = nil,
-        readOnly: Bool = false,
-        acquireTimeout: Duration? = nil,
-        fileID: StaticString = #fileID,
-        line: UInt = #line,
-        _ body: (Transaction) async throws -> sending Result
-    ) async throws -> sending Result {
-        try await withConnection(acquireTimeout: acquireTimeout, fileID: fileID, line: line) {
-            connection in
-            let transaction = Transaction(connection: connection, depth: 0)
-            try await connection.query(Query(Self.begin(isolation, readOnly)))
-            do {
-                let result = try await body(transaction)
-                try Task.checkCancellation()
-                try await transaction.commit()
-                return result
-            } catch {
-                // Where this fails the connection is gone, and the transaction with it.
-                if connection.isInTransaction { _ = try? await transaction.finish("ROLLBACK") }
-                throw error
-            }
-        }
-    }
-
-    private static func begin(_ isolation: IsolationLevel?, _ readOnly: Bool) -> String {
-        var sql = "BEGIN"
-        if let isolation { sql += " ISOLATION LEVEL \(isolation.rawValue)" }
-        if readOnly { sql += " READ ONLY" }
-        return sql
     }
 }
 

@@ -15,6 +15,8 @@ final class Operation: @unchecked Sendable {
 
     let query: Query
     let kind: Kind
+    /// What begins the transaction in front of it, if it is the first statement of one.
+    var begin: String?
     /// Whether it may have neighbours on its connection.
     var isShared = false
     /// Its task went on without the answer, which is still to come.

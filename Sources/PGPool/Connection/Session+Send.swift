@@ -68,8 +68,26 @@ extension Session {
         }
     }
 
+    /// Begins a transaction with the next statement, whatever it is.
+    func beginWithNextStatement(_ begin: String) {
+        state.withLock { state in
+            isTouched.store(true, ordering: .sequentiallyConsistent)
+            state.pendingBegin = begin
+        }
+    }
+
+    /// True if no statement has been sent since, so that there is no transaction to end.
+    func forgetBegin() -> Bool {
+        state.withLock { state in
+            defer { state.pendingBegin = nil }
+            return state.pendingBegin != nil
+        }
+    }
+
     func send(_ operation: Operation, _ state: inout State) {
         guard let connection = state.connection else { return }
+        operation.begin = state.pendingBegin
+        state.pendingBegin = nil
         operation.phase = phase(of: operation, connection)
         state.sent.append(operation)
         let wasSent =
@@ -87,6 +105,7 @@ extension Session {
 
     private func phase(of operation: Operation, _ connection: OpaquePointer) -> FailurePhase {
         if operation.isCommit { return .commit }
+        if operation.begin != nil { return .inTransaction }
         switch PQtransactionStatus(connection) {
         case PQTRANS_INTRANS, PQTRANS_INERROR:
             return StatementText.mayCommit(operation.query.sql) ? .commit : .inTransaction
@@ -105,7 +124,11 @@ extension Session {
             state.isPipelining = false
         }
         operation.changesSession = StatementText.changesSession(operation.query.sql)
-        return PQsendQuery(connection, operation.query.sql) == 1
+        guard let begin = operation.begin else {
+            return PQsendQuery(connection, operation.query.sql) == 1
+        }
+        operation.precedingResults += 1
+        return PQsendQuery(connection, "\(begin);\(operation.query.sql)") == 1
     }
 
     private func sendExtended(
@@ -116,6 +139,12 @@ extension Session {
         if !state.isPipelining {
             guard PQenterPipelineMode(connection) == 1 else { return false }
             state.isPipelining = true
+        }
+        if let begin = operation.begin {
+            guard PQsendQueryParams(connection, begin, 0, nil, nil, nil, nil, 0) == 1 else {
+                return false
+            }
+            operation.precedingResults += 1
         }
         let values = operation.query.parameters.values
         guard state.statements.capacity > 0 else { return sendUnnamed(operation, connection) }

@@ -23,6 +23,9 @@ final class Session: ReactorHandler {
         /// To be sent when what was sent is answered.
         var pending = Deque<Operation>()
         var statements: StatementCache
+        /// What begins a transaction, to be sent with the next statement and in one segment with it:
+        /// if it fails, so does the statement.
+        var pendingBegin: String?
         /// The session was changed in a way that the next lease would notice.
         var isDirty = false
         /// Prepared by the caller by name: `DISCARD ALL` is needed.
@@ -128,7 +131,10 @@ final class Session: ReactorHandler {
         // number, or its mark is seen here.
         leaseNumber.wrappingAdd(1, ordering: .sequentiallyConsistent)
         guard isTouched.load(ordering: .sequentiallyConsistent) else { return .clean }
-        return state.withLock { condition($0) }
+        return state.withLock { state in
+            state.pendingBegin = nil
+            return condition(state)
+        }
     }
 
     private func condition(_ state: State) -> SessionCondition {

@@ -29,6 +29,7 @@ final class PoolEngine: Sendable {
     /// The configuration's, in nanoseconds: it is added up on every acquire.
     let acquireTimeout: Int64
     let sharing = SharingCache()
+    let retries: Retries
     let state: Mutex<State>
 
     init(
@@ -44,6 +45,7 @@ final class PoolEngine: Sendable {
         // Far below what 64 bits hold, so that a sum cannot overflow.
         acquireTimeout = min(configuration.acquire.timeout.wholeNanoseconds, .max / 4)
         let seed = configuration.seed ?? .random(in: .min ... .max)
+        retries = Retries(configuration.retry, seed: seed &+ 1)
         state = Mutex(
             State(machine: PoolStateMachine(settings: configuration.settings, seed: seed))
         )

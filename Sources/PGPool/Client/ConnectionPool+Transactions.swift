@@ -1,0 +1,115 @@
+internal import PGPoolCore
+
+extension ConnectionPool {
+    /// Runs a closure in a transaction: COMMIT when it returns, ROLLBACK when it throws.
+    ///
+    /// BEGIN travels with the first statement, in one round trip; a closure that sends none costs
+    /// none. The whole closure is repeated when that is safe: on a serialization failure or a
+    /// deadlock (40001, 40P01; PostgreSQL manual, 13.5), and on whatever else is known to have left
+    /// nothing behind (``FailureClass/notExecuted``, ``FailureClass/rolledBack``). So it must have no
+    /// effects of its own outside the database that may not happen twice, unless `retry` is
+    /// ``RetryPolicy/never``. An error that the closure catches and does not throw again is not
+    /// repeated.
+    ///
+    /// - Parameters:
+    ///   - isolation: Default: the session's.
+    ///   - readOnly: whether the server refuses writes. Default: not said, so as the session is.
+    ///   - deferrable: waits for a snapshot that cannot fail; only with `.serializable` and
+    ///     `readOnly: true` does it matter (PostgreSQL manual, SET TRANSACTION). Default: false.
+    ///   - retry: when the closure is repeated. Default: the configuration's.
+    ///   - deadline: no attempt begins later than this after the call. Default: the acquire timeout.
+    ///   - acquireTimeout: how long to wait for a connection. Default: the configuration's.
+    /// - Returns: what `body` returns, once the COMMIT is acknowledged.
+    /// - Throws: what `body` throws, after ROLLBACK; ``PostgresError``, of class `outcomeUnknown`
+    ///   when the connection was lost during COMMIT; ``PoolError`` with `transactionRolledBack` when
+    ///   the server answered COMMIT with ROLLBACK. A task that is cancelled before COMMIT is sent
+    ///   rolls back and throws `CancellationError`; COMMIT itself is never cancelled.
+    @discardableResult
+    public nonisolated func withTransaction<Result>(
+        isolation: IsolationLevel? = nil,
+        readOnly: Bool? = nil,
+        deferrable: Bool = false,
+        retry: RetryPolicy? = nil,
+        deadline: Duration? = nil,
+        acquireTimeout: Duration? = nil,
+        fileID: StaticString = #fileID,
+        line: UInt = #line,
+        _ body: (Transaction) async throws -> sending Result
+    ) async throws -> sending Result {
+        let begin = TransactionMode(isolation, readOnly, deferrable).begin
+        let policy = retry ?? engine.configuration.retry
+        let patience = acquireTimeout ?? engine.configuration.acquire.timeout
+        let end = Instant.now + (deadline ?? patience)
+        var attempts = 1
+        while true {
+            do {
+                let result = try await withConnection(
+                    acquireTimeout: min(patience, max(.zero, end - Instant.now)),
+                    fileID: fileID,
+                    line: line
+                ) { connection in
+                    try await connection.runTransaction(begin, body)
+                }
+                engine.retries.succeeded()
+                return result
+            } catch let error as PostgresError {
+                guard let next = engine.retries.next(policy, error, attempts, end) else {
+                    throw error
+                }
+                attempts += 1
+                try await Task.sleep(for: max(.zero, next - Instant.now))
+            }
+        }
+    }
+}
+
+extension PostgresConnection {
+    /// Runs a closure in a transaction on this connection; it is not repeated.
+    ///
+    /// - Parameters: as for ``ConnectionPool/withTransaction(isolation:readOnly:deferrable:retry:deadline:acquireTimeout:fileID:line:_:)``.
+    /// - Returns: what `body` returns, once the COMMIT is acknowledged.
+    /// - Throws: as that does.
+    @discardableResult
+    public func withTransaction<Result>(
+        isolation: IsolationLevel? = nil,
+        readOnly: Bool? = nil,
+        deferrable: Bool = false,
+        _ body: (Transaction) async throws -> sending Result
+    ) async throws -> sending Result {
+        try await runTransaction(TransactionMode(isolation, readOnly, deferrable).begin, body)
+    }
+
+    func runTransaction<Result>(
+        _ begin: String,
+        _ body: (Transaction) async throws -> sending Result
+    ) async throws -> sending Result {
+        let transaction = Transaction(connection: self, depth: 0)
+        session.beginWithNextStatement(begin)
+        do {
+            let result = try await body(transaction)
+            try Task.checkCancellation()
+            if session.forgetBegin() { return result }
+            try await transaction.commit()
+            return result
+        } catch {
+            // Where this fails the connection is gone, and the transaction with it.
+            if !session.forgetBegin(), isInTransaction {
+                _ = try? await transaction.finish("ROLLBACK")
+            }
+            throw error
+        }
+    }
+}
+
+/// What kind of transaction is asked for, as SQL. What is not asked for is left to the session.
+struct TransactionMode {
+    let begin: String
+
+    init(_ isolation: IsolationLevel?, _ readOnly: Bool?, _ deferrable: Bool) {
+        var words = ["BEGIN"]
+        if let isolation { words.append("ISOLATION LEVEL \(isolation.rawValue)") }
+        if let readOnly { words.append(readOnly ? "READ ONLY" : "READ WRITE") }
+        if deferrable { words.append("DEFERRABLE") }
+        begin = words.joined(separator: " ")
+    }
+}
