@@ -9,6 +9,7 @@ public struct PoolError: Error, Sendable {
         private enum Known: String {
             case acquireTimeout, queueFull, nestedAcquire, shutDown, connectFailed, leaseEnded
             case transactionRolledBack, invalidConfiguration
+            case streamOpen, invalidStatement
         }
 
         private let known: Known
@@ -28,6 +29,10 @@ public struct PoolError: Error, Sendable {
         public static let leaseEnded = Code(known: .leaseEnded)
         /// COMMIT was answered with ROLLBACK: a statement of the transaction had failed.
         public static let transactionRolledBack = Code(known: .transactionRolledBack)
+        /// A statement was sent while a stream of the same connection was open.
+        public static let streamOpen = Code(known: .streamOpen)
+        /// The statement cannot be run this way.
+        public static let invalidStatement = Code(known: .invalidStatement)
         /// A value of the configuration is out of its bounds.
         public static let invalidConfiguration = Code(known: .invalidConfiguration)
 

@@ -74,14 +74,28 @@ public struct PostgresConnection: Sendable {
         _ = operation.isOver.load(ordering: .acquiring)
         switch operation.outcome {
         case .success?: return
-        case .failure(is LeaseEndedError)?:
-            throw PoolError(
+        case .failure(let error)?: throw Self.told(error)
+        case nil: throw CancellationError()
+        }
+    }
+
+    /// What a caller is told of a refusal.
+    static func told(_ error: any Error) -> any Error {
+        switch error {
+        case is LeaseEndedError:
+            PoolError(
                 .leaseEnded,
                 "a connection is valid only inside the closure it was lent to",
                 failureClass: .deterministic
             )
-        case .failure(let error)?: throw error
-        case nil: throw CancellationError()
+        case is StreamOpenError:
+            PoolError(
+                .streamOpen,
+                "a stream of the connection is open: read it to its end, or let go of it",
+                failureClass: .deterministic
+            )
+        default:
+            error
         }
     }
 

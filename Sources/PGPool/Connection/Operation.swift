@@ -17,6 +17,10 @@ final class Operation: @unchecked Sendable {
     let kind: Kind
     /// What begins the transaction in front of it, if it is the first statement of one.
     var begin: String?
+    /// Where its rows go one by one, if they are not collected.
+    var stream: StreamBuffer?
+    /// libpq hands out single rows for it.
+    var isStreaming = false
     /// Whether it may have neighbours on its connection.
     var isShared = false
     /// Its task went on without the answer, which is still to come.

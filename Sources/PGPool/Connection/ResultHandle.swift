@@ -18,6 +18,9 @@ final class ResultHandle: ResultStorage {
         PQclear(result)
     }
 
+    /// The bytes that libpq keeps for it.
+    var memorySize: Int { Int(PQresultMemorySize(result)) }
+
     var affectedRows: Int {
         Int(String(cString: PQcmdTuples(result))) ?? 0
     }

@@ -79,6 +79,10 @@ extension Session {
                     request = request ?? beginCancel(of: operation, &state)
                 }
             }
+            if state.cancelAgainAt <= now {
+                state.cancelAgainAt = .distantFuture
+                request = request ?? cancelAgain(&state)
+            }
             if state.isLost { finished += takeAll(&state) }
             armNextDeadline(state)
         }
@@ -103,7 +107,7 @@ extension Session {
     func armNextDeadline(_ state: State) {
         let next = (state.sent + state.pending)
             .lazy.filter { $0.outcome == nil }.map(\.deadline).min()
-        armDeadline(next ?? .distantFuture, state)
+        armDeadline(min(next ?? .distantFuture, state.cancelAgainAt), state)
     }
 
     /// Asks libpq for a request, unless the statement is one that must not be cancelled.
@@ -124,8 +128,22 @@ extension Session {
             self.state.withLock { state in
                 state.cancelsInFlight -= 1
                 self.settleIfPossible(&state)
+                if state.mustSettle, state.settling == nil, !state.sent.isEmpty {
+                    state.cancelAgainAt = .now + Self.cancelInterval
+                    self.armNextDeadline(state)
+                }
             }
         }
+    }
+
+    /// A request that comes before the server has begun the statement is lost, so it is repeated.
+    static let cancelInterval = Duration.milliseconds(250)
+
+    private func cancelAgain(_ state: inout State) -> CancelRequest? {
+        guard state.mustSettle, state.cancelsInFlight == 0, state.settling == nil,
+            let operation = state.sent.first, operation.outcome != nil
+        else { return nil }
+        return beginCancel(of: operation, &state)
     }
 
     /// Once no cancel request is in the air and all answers are in, one round trip proves that none

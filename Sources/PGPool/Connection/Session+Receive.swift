@@ -9,6 +9,7 @@ extension Session {
     func receive(_ readiness: Readiness, _ finished: inout [Operation]) {
         var loss: PostgresError?
         var isGone = false
+        var stream: StreamBuffer?
         state.withLock { state in
             guard let connection = state.connection else {
                 isGone = state.lingering >= 0 && lingeringEnded(&state)
@@ -20,6 +21,7 @@ extension Session {
                 flush(connection, &state)
             }
             readResults(connection, &state, into: &finished)
+            stream = state.sent.first?.stream
             if PQstatus(connection) == CONNECTION_BAD { noteLost(&state, message: "") }
             if state.isLost, !state.isClosing {
                 loss = lostError(state, phase: .nothingSent, sql: nil)
@@ -28,6 +30,7 @@ extension Session {
                 sendPending(&state)
             }
         }
+        stream?.wake()
         if let loss { events.sessionLost(self, loss) }
         if isGone { events.sessionClosed(self) }
     }
@@ -38,6 +41,8 @@ extension Session {
         into finished: inout [Operation]
     ) {
         while let operation = state.sent.first {
+            prepareToStream(operation, connection)
+            if pausesReading(operation, &state) { return }
             if !state.isLost, PQisBusy(connection) != 0 { return }
             guard let result = PQgetResult(connection) else {
                 if operation.kind == .simple {
@@ -86,6 +91,10 @@ extension Session {
             if operation.precedingResults > 0 {
                 operation.precedingResults -= 1
                 PQclear(result)
+            } else if PQresultStatus(result) == PGRES_SINGLE_TUPLE {
+                // Rows that nobody waits for any more are thrown away.
+                let row = ResultHandle(result)
+                if operation.outcome == nil { operation.stream?.append(row) }
             } else {
                 noteTag(result, of: operation, &state)
                 operation.add(ResultHandle(result))

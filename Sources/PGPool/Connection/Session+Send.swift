@@ -41,6 +41,7 @@ extension Session {
         if let lease, lease != leaseNumber.load(ordering: .sequentiallyConsistent) {
             return LeaseEndedError()
         }
+        if isStreamOpen(state) { return StreamOpenError() }
         guard state.connection == nil || state.isLost || state.isClosing else { return nil }
         return lostError(state, phase: .nothingSent, sql: operation.query.sql)
     }
@@ -48,6 +49,7 @@ extension Session {
     /// Whether the statement can be sent right behind what was sent before it.
     private func mayFollow(_ operation: Operation, _ state: State) -> Bool {
         guard !state.mustSettle, state.pending.isEmpty else { return false }
+        if operation.stream != nil { return state.sent.isEmpty }
         return state.sent.isEmpty || (operation.kind == .extended && state.isPipelining)
     }
 
@@ -59,7 +61,10 @@ extension Session {
             return
         }
         while let next = state.pending.first {
-            guard state.sent.isEmpty || (next.kind == .extended && state.isPipelining) else {
+            guard
+                state.sent.isEmpty
+                    || (next.kind == .extended && state.isPipelining && next.stream == nil)
+            else {
                 return
             }
             state.pending.removeFirst()

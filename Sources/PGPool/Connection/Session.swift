@@ -16,6 +16,8 @@ final class Session: ReactorHandler {
         var descriptor: Int32
         var isPipelining = false
         var wantsToWrite = false
+        /// Nothing is read, since a stream's rows are not taken.
+        var isPaused = false
         /// The system holds back what is sent.
         var isCorked = false
         /// Sent, in the order in which their answers come.
@@ -32,6 +34,8 @@ final class Session: ReactorHandler {
         var needsDiscard = false
         /// Cancel requests that may still reach the server.
         var cancelsInFlight = 0
+        /// When it is repeated.
+        var cancelAgainAt = Instant.distantFuture
         /// A cancel request was sent: nothing else may be until a round trip passed.
         var mustSettle = false
         var settling: Operation?
