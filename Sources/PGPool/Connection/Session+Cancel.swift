@@ -27,9 +27,11 @@ extension Session {
     }
 
     /// The task that waits for a shared statement was cancelled. A cancel request could reach a
-    /// neighbour, so what was sent goes on, and its answer is thrown away.
+    /// neighbour, so what was sent goes on, and its answer is thrown away, unless it is alone: then
+    /// it is cancelled, and whoever joins it waits until nothing can reach them.
     func abandon(_ operation: Operation) {
         enum Place { case elsewhere, pending, sent }
+        var request: CancelRequest?
         let place = state.withLock { state -> Place in
             operation.isCancelled = true
             guard operation.outcome == nil else { return .elsewhere }
@@ -41,8 +43,12 @@ extension Session {
             guard state.sent.contains(where: { $0 === operation }) else { return .elsewhere }
             operation.outcome = .failure(CancellationError())
             operation.isAbandoned = true
+            if state.sent.count == 1, state.pending.isEmpty {
+                request = beginCancel(of: operation, &state)
+            }
             return .sent
         }
+        if let request { send(request) }
         switch place {
         case .elsewhere: break
         case .pending: operation.finish()

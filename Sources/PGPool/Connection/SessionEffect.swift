@@ -21,11 +21,11 @@ enum SessionEffect: Hashable {
 }
 
 extension StatementText {
-    /// Whether a SELECT calls a function of the server's that changes the session.
-    ///
-    /// A caller's own function that does so cannot be seen; `resetQuery` is for such callers.
+    /// Whether a statement may call a function that changes the session: one of the server's that
+    /// does, or one that is not known.
     static func changesSession(_ sql: String) -> Bool {
         guard sql.utf8.contains(UInt8(ascii: "(")) else { return false }
+        if !callsOnlyKnownFunctions(sql) { return true }
         let lower = sql.lowercased()
         return lower.contains("set_config") || lower.contains("pg_advisory_lock")
             || lower.contains("pg_try_advisory_lock") || lower.contains("setseed")

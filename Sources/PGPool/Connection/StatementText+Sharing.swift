@@ -23,7 +23,7 @@ extension StatementText {
     ]
 
     /// Looks at each word in front of an opening parenthesis.
-    private static func callsOnlyKnownFunctions(_ sql: String) -> Bool {
+    static func callsOnlyKnownFunctions(_ sql: String) -> Bool {
         var scanner = WordScanner(Array(sql.utf8))
         var previous = ""
         var isName = false
@@ -133,6 +133,9 @@ private struct WordScanner {
         case UInt8(ascii: "\""):
             skipQuoted(byte)
             return .qualified
+        case UInt8(ascii: "$"):
+            skipDollarQuoted()
+            return .other
         case _ where isWord(byte):
             return word()
         default:
@@ -145,6 +148,12 @@ private struct WordScanner {
         let start = place
         while place < bytes.count, isWord(bytes[place]) { place += 1 }
         if start > 0, bytes[start - 1] == UInt8(ascii: ".") { return .qualified }
+        if place == start + 1, place < bytes.count, bytes[place] == UInt8(ascii: "'"),
+            bytes[start] | 0x20 == UInt8(ascii: "e")
+        {
+            skipQuoted(bytes[place], hasEscapes: true)
+            return .other
+        }
         return .word(String(decoding: bytes[start..<place], as: UTF8.self).lowercased())
     }
 
@@ -159,10 +168,26 @@ private struct WordScanner {
     }
 
     /// A doubled quote begins a further quoted piece, which comes to the same.
-    private mutating func skipQuoted(_ quote: UInt8) {
+    private mutating func skipQuoted(_ quote: UInt8, hasEscapes: Bool = false) {
         place += 1
-        while place < bytes.count, bytes[place] != quote { place += 1 }
+        while place < bytes.count, bytes[place] != quote {
+            place += hasEscapes && bytes[place] == UInt8(ascii: "\\") ? 2 : 1
+        }
         place += 1
+    }
+
+    /// `$tag$ … $tag$` (PostgreSQL manual, 4.1.2.4), or a parameter such as `$1`.
+    private mutating func skipDollarQuoted() {
+        let start = place
+        place += 1
+        while place < bytes.count, isWord(bytes[place]), bytes[place] != UInt8(ascii: "$") {
+            place += 1
+        }
+        guard place < bytes.count, bytes[place] == UInt8(ascii: "$") else { return }
+        place += 1
+        let tag = bytes[start..<place]
+        while place < bytes.count, !bytes[place...].starts(with: tag) { place += 1 }
+        place = min(bytes.count, place + tag.count)
     }
 
     private mutating func skipIgnorable() {
