@@ -60,7 +60,7 @@ final class Supervisor: Sendable {
         let (stream, commands) = AsyncStream.makeStream(of: Command.self)
         let words = ["-c", script, "pgpool-supervisor"] + arguments
         let session = Task.detached {
-            await converse(stream, commands, through: pipe, account.command("/bin/sh", words))
+            await converse(stream, commands, through: pipe, account.command("sh", words))
         }
         do {
             let directory = try await Self.ask(nil, through: commands)

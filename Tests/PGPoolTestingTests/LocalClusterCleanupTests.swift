@@ -133,7 +133,9 @@ struct LocalClusterCleanupTests {
         let program = "\(folder.path)/local-cluster"
         try FileManager.default.copyItem(atPath: localCluster, toPath: program)
         let words = ["--readers", "1", "--fault", "cut"]
-        let end = try await runOwner(program, user: 65_534, arguments: words) { _ in }
+        let end = try await runOwner(program, user: 65_534, arguments: words) { execution in
+            for try await _ in execution.standardOutput.strings() {}
+        }
         #expect(!end.status.isSuccess)
         #expect(end.errors.contains("needsRoot: only root may drop packets"), "\(end.errors)")
     }

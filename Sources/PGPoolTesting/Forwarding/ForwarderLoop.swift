@@ -74,6 +74,9 @@ private struct ForwarderWork {
     mutating func end() {
         for (_, link) in links { link.close(abruptly: true) }
         for gate in gates.values { close(gate.listener) }
+        // What the routes hold must not outlive the forwarder.
+        links = []
+        gates = [:]
     }
 
     /// Waits until something can be done, and does it.
