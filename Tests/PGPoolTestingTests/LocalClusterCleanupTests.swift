@@ -47,11 +47,21 @@ struct LocalClusterCleanupTests {
     }
 
     @Test func aClusterThatIsDroppedGoesAway() async throws {
-        let remains = try await {
+        let (remains, endpoint) = try await {
             let cluster = try await LocalCluster.start()
-            return try Remains(logPath: cluster.logPath)
+            let place = LoopbackAddress(host: cluster.clusterEndpoint, port: cluster.port)
+            return (try Remains(logPath: cluster.logPath), place)
         }()
         try await expectNothing(of: remains)
+        // A thread that went on would still hold the endpoint's address.
+        try await eventually(
+            {
+                guard let listener = try? ForwarderSocket.listen(endpoint) else { return false }
+                ForwarderSocket.close(listener, abruptly: false)
+                return true
+            },
+            orElse: "the forwarder's thread still runs"
+        )
     }
 
     /// A program that the owner started must not keep the supervisor waiting for the owner's end.

@@ -14,7 +14,9 @@ struct ForwarderLoop: Sendable {
         while !work.isOver {
             work.waitForSockets()
             for (command, reply) in work.wasWoken ? take() : [] {
-                reply?.resume(with: Result { try work.perform(command) })
+                // Not within the call: it would not be done where nobody waits for it.
+                let outcome = Result { try work.perform(command) }
+                reply?.resume(with: outcome)
             }
         }
         work.end()
