@@ -99,8 +99,10 @@ extension LocalCluster {
             let gate = Forwarder.Gate(
                 name: host,
                 address: LoopbackAddress(host: host, port: plan.port),
-                route: {
-                    Self.lead(endpoint, state).first.map {
+                // The forwarder's thread must not keep what the cluster owns alive.
+                route: { [weak state] in
+                    guard let state else { return nil }
+                    return Self.lead(endpoint, state).first.map {
                         LoopbackAddress(host: plan.host(of: $0), port: plan.port)
                     }
                 },

@@ -18,8 +18,10 @@ extension LocalCluster {
     public func refuseConnections(on node: Node? = nil, with refusal: Refusal) async throws {
         try requireNoOutage()
         let server = try node.map(serverNode) ?? writerServer
-        let isFirst = state.read {
-            $0.refusals.updateValue(.starting, forKey: server.number) == nil
+        let isFirst = state.read { state in
+            guard state.refusals[server.number] == nil else { return false }
+            state.refusals[server.number] = .starting
+            return true
         }
         guard isFirst else {
             throw LocalClusterError(

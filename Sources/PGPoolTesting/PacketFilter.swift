@@ -38,7 +38,11 @@ final class PacketFilter: Sendable {
         if let running {
             chosen = running
         } else {
-            chosen = try await Supervisor.launch(script: Self.script, arguments: [table])
+            chosen = try await Supervisor.launch(
+                script: Self.script,
+                arguments: [table],
+                account: .owner
+            )
             guardian.withLock { $0 = chosen }
         }
         _ = try await chosen.ask("cut", address.host, String(address.port))

@@ -9,6 +9,9 @@ struct ServerAccount: Sendable {
         self.identity = identity
     }
 
+    /// The owner itself, whoever it is.
+    static let owner = ServerAccount(identity: nil)
+
     /// The account for a cluster that this process owns.
     static func current() throws -> ServerAccount {
         guard geteuid() == 0 else { return ServerAccount(identity: nil) }
@@ -28,14 +31,19 @@ struct ServerAccount: Sendable {
         return ServerAccount(identity: (entry.pw_uid, entry.pw_gid))
     }
 
-    /// Makes a child process run as this account.
-    var platformOptions: PlatformOptions {
-        var options = PlatformOptions()
-        if let identity {
-            options.userID = identity.user
-            options.groupID = identity.group
-            options.supplementaryGroups = [identity.group]
-        }
-        return options
+    /// How to run a program as this account.
+    ///
+    /// A child that is only forked must not change its groups itself: glibc would have it wait for
+    /// threads that its parent was just making, and that it doesn't have. `setpriv` has no threads.
+    func command(_ program: String, _ arguments: [String]) -> (Executable, Arguments) {
+        guard let identity else { return (.name(program), Arguments(arguments)) }
+        let words = [
+            "--reuid=\(identity.user)", "--regid=\(identity.group)",
+            "--groups=\(identity.group)", program,
+        ]
+        return (.name("setpriv"), Arguments(words + arguments))
     }
+
+    /// How `setpriv` ends when it finds no such program.
+    static let notFound: TerminationStatus = .exited(127)
 }

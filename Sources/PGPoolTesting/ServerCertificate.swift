@@ -73,22 +73,24 @@ private struct OpenSSL {
     let account: ServerAccount
 
     func run(_ arguments: [String]) async throws {
+        let missing = LocalClusterError(
+            code: .programMissing,
+            message: "TLS needs the openssl program. Install it: apt-get install openssl"
+        )
+        let (executable, words) = account.command("openssl", arguments)
         let result: ExecutionResult<Void, DiscardedOutput, StringOutput<UTF8>>
         do {
             result = try await Subprocess.run(
-                .name("openssl"),
-                arguments: Arguments(arguments),
+                executable,
+                arguments: words,
                 workingDirectory: FilePath(directory),
-                platformOptions: account.platformOptions,
                 output: .discarded,
                 error: .string(limit: 64 << 10)
             )
         } catch let error as SubprocessError where error.code == .executableNotFound {
-            throw LocalClusterError(
-                code: .programMissing,
-                message: "TLS needs the openssl program. Install it: apt-get install openssl"
-            )
+            throw missing
         }
+        if result.terminationStatus == ServerAccount.notFound { throw missing }
         guard result.terminationStatus.isSuccess else {
             throw LocalClusterError(
                 code: .serverFailed,

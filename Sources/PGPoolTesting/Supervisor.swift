@@ -46,7 +46,7 @@ final class Supervisor: Sendable {
         try await launch(
             script: script,
             arguments: [programs.directory, temporary, ServerNode.controlRole],
-            options: account.platformOptions
+            account: account
         )
     }
 
@@ -54,13 +54,13 @@ final class Supervisor: Sendable {
     static func launch(
         script: String,
         arguments: [String],
-        options: PlatformOptions = PlatformOptions()
+        account: ServerAccount
     ) async throws -> Supervisor {
         let pipe = try CommandPipe()
         let (stream, commands) = AsyncStream.makeStream(of: Command.self)
         let words = ["-c", script, "pgpool-supervisor"] + arguments
         let session = Task.detached {
-            await converse(stream, commands, through: pipe, words, options)
+            await converse(stream, commands, through: pipe, account.command("sh", words))
         }
         do {
             let directory = try await Self.ask(nil, through: commands)
@@ -105,16 +105,15 @@ final class Supervisor: Sendable {
         _ stream: AsyncStream<Command>,
         _ commands: AsyncStream<Command>.Continuation,
         through pipe: CommandPipe,
-        _ words: [String],
-        _ options: PlatformOptions
+        _ program: (executable: Executable, arguments: Arguments)
     ) async {
-        var options = options
+        var options = PlatformOptions()
         options.createSession = true
         var failure: any Error = lost
         do {
             _ = try await run(
-                .path("/bin/sh"),
-                arguments: Arguments(words),
+                program.executable,
+                arguments: program.arguments,
                 environment: .custom(ServerPrograms.serverEnvironment),
                 workingDirectory: "/",
                 platformOptions: options,

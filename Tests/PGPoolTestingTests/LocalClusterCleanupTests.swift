@@ -47,11 +47,21 @@ struct LocalClusterCleanupTests {
     }
 
     @Test func aClusterThatIsDroppedGoesAway() async throws {
-        let remains = try await {
+        let (remains, endpoint) = try await {
             let cluster = try await LocalCluster.start()
-            return try Remains(logPath: cluster.logPath)
+            let place = LoopbackAddress(host: cluster.clusterEndpoint, port: cluster.port)
+            return (try Remains(logPath: cluster.logPath), place)
         }()
         try await expectNothing(of: remains)
+        // A thread that went on would still hold the endpoint's address.
+        try await eventually(
+            {
+                guard let listener = try? ForwarderSocket.listen(endpoint) else { return false }
+                ForwarderSocket.close(listener, abruptly: false)
+                return true
+            },
+            orElse: "the forwarder's thread still runs"
+        )
     }
 
     /// A program that the owner started must not keep the supervisor waiting for the owner's end.
@@ -133,7 +143,9 @@ struct LocalClusterCleanupTests {
         let program = "\(folder.path)/local-cluster"
         try FileManager.default.copyItem(atPath: localCluster, toPath: program)
         let words = ["--readers", "1", "--fault", "cut"]
-        let end = try await runOwner(program, user: 65_534, arguments: words) { _ in }
+        let end = try await runOwner(program, user: 65_534, arguments: words) { execution in
+            for try await _ in execution.standardOutput.strings() {}
+        }
         #expect(!end.status.isSuccess)
         #expect(end.errors.contains("needsRoot: only root may drop packets"), "\(end.errors)")
     }

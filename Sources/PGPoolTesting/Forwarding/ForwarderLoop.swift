@@ -14,7 +14,9 @@ struct ForwarderLoop: Sendable {
         while !work.isOver {
             work.waitForSockets()
             for (command, reply) in work.wasWoken ? take() : [] {
-                reply?.resume(with: Result { try work.perform(command) })
+                // Not within the call: it would not be done where nobody waits for it.
+                let outcome = Result { try work.perform(command) }
+                reply?.resume(with: outcome)
             }
         }
         work.end()
@@ -74,6 +76,9 @@ private struct ForwarderWork {
     mutating func end() {
         for (_, link) in links { link.close(abruptly: true) }
         for gate in gates.values { close(gate.listener) }
+        // What the routes hold must not outlive the forwarder.
+        links = []
+        gates = [:]
     }
 
     /// Waits until something can be done, and does it.
