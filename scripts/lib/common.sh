@@ -60,4 +60,5 @@ need_libraries() {
 need_server() {
   need postgresql "the server that tests and benchmarks start for themselves"
   need openssl "makes the certificates of TLS tests"
+  need nftables "drops packets for the fault cut"
 }
