@@ -38,6 +38,8 @@ extension Session {
         into finished: inout [Operation]
     ) {
         while let operation = state.sent.first {
+            // Nothing is under way while the rest of a batch waits for room in the socket.
+            if operation.batch?.isAllAnswered ?? false { return }
             if !state.isLost, PQisBusy(connection) != 0 { return }
             guard let result = PQgetResult(connection) else {
                 if operation.kind == .simple {
@@ -71,13 +73,17 @@ extension Session {
         _ state: inout State,
         into finished: inout [Operation]
     ) {
+        if let batch = operation.batch {
+            take(result, for: batch, of: operation, connection, &state, into: &finished)
+            return
+        }
         switch PQresultStatus(result) {
         case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY, PGRES_SINGLE_TUPLE:
-            if operation.precedingResults > 0 {
-                operation.precedingResults -= 1
+            if operation.sending.precedingResults > 0 {
+                operation.sending.precedingResults -= 1
                 PQclear(result)
             } else {
-                noteTag(result, of: operation, &state)
+                noteTag(result, of: operation.query, operation.sending, &state)
                 operation.add(ResultHandle(result))
             }
             return
@@ -94,11 +100,13 @@ extension Session {
     }
 
     /// The first statement of `sent` is answered.
-    private func complete(_ state: inout State, into finished: inout [Operation]) {
+    func complete(_ state: inout State, into finished: inout [Operation]) {
         let operation = state.sent.removeFirst()
-        // What was prepared stays prepared, whatever became of running it.
-        if operation.precedingResults > 0, let name = operation.preparedName {
-            state.statements.remove(operation.query.sql, named: name)
+        if let batch = operation.batch {
+            if repair(batch, of: operation, &state) { return }
+        } else {
+            forgetUnusable(operation.sending, of: operation.query, &state)
+            if repair(operation, &state) { return }
         }
         if operation === state.settling {
             state.settling = nil
@@ -120,21 +128,44 @@ extension Session {
         _ operation: Operation?,
         _ state: inout State
     ) {
-        let (error, verdict) = ErrorReport.error(
-            result,
-            phase: operation?.phase ?? .nothingSent,
-            sql: operation?.query.sql
+        guard let operation else {
+            _ = error(of: result, phase: .nothingSent, sql: nil, FailureContext(), &state)
+            return
+        }
+        let context = context(
+            of: result,
+            &operation.sending,
+            wasRepaired: operation.repairedError != nil
         )
-        if let operation, operation.error == nil { operation.error = error }
+        let error = error(
+            of: result,
+            phase: operation.phase,
+            sql: operation.query.sql,
+            context,
+            &state
+        )
+        if operation.error == nil { operation.error = error }
+    }
+
+    /// The error that a result carries, noted if it ends the connection.
+    func error(
+        of result: OpaquePointer,
+        phase: FailurePhase,
+        sql: String?,
+        _ context: FailureContext,
+        _ state: inout State
+    ) -> PostgresError {
+        let (error, verdict) = ErrorReport.error(result, phase: phase, sql: sql, context: context)
         // What may be a reader still answers, so that its transaction can be ended in order.
         if verdict.connection != .keep, verdict.endpoint != .maybeDemoted {
             if state.fatalError == nil { state.fatalError = error }
             state.isLost = true
         }
+        return error
     }
 
     /// COPY has an API of its own. Here it is ended at once, so that the connection stays usable.
-    private func refuseCopy(
+    func refuseCopy(
         _ result: OpaquePointer,
         _ operation: Operation,
         _ connection: OpaquePointer,
@@ -171,9 +202,10 @@ extension Session {
     }
 
     /// Notes what a command did to the session, so that the next lease does not inherit it.
-    private func noteTag(
+    func noteTag(
         _ result: OpaquePointer,
-        of operation: Operation,
+        of query: Query,
+        _ sending: StatementSending,
         _ state: inout State
     ) {
         guard let tag = PQcmdStatus(result) else { return }
@@ -182,9 +214,9 @@ extension Session {
         case UInt8(ascii: "I"): return
         case UInt8(ascii: "U") where tag[1] == CChar(UInt8(ascii: "P")): return
         case UInt8(ascii: "S") where tag[2] == CChar(UInt8(ascii: "L")):
-            if operation.changesSession { state.isDirty = true }
+            if sending.changesSession { state.isDirty = true }
         default:
-            switch SessionEffect(tag: String(cString: tag), sql: operation.query.sql) {
+            switch SessionEffect(tag: String(cString: tag), sql: query.sql) {
             case .none: break
             case .settings: state.isDirty = true
             case .statements:
@@ -200,6 +232,12 @@ extension Session {
         for (operation, wasSent) in state.sent.map({ ($0, true) })
             + state.pending.map({ ($0, false) })
         where operation.outcome == nil {
+            if let batch = operation.batch {
+                finish(batch, of: operation, state)
+                operation.outcome = .success
+                finished.append(operation)
+                continue
+            }
             let phase = wasSent ? operation.phase : .nothingSent
             let error =
                 operation.error ?? lostError(state, phase: phase, sql: operation.query.sql)

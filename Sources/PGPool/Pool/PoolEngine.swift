@@ -29,6 +29,7 @@ final class PoolEngine: Sendable {
     /// The configuration's, in nanoseconds: it is added up on every acquire.
     let acquireTimeout: Int64
     let state: Mutex<State>
+    let statementCounters = StatementCounters()
 
     init(
         configuration: ConnectionPool.Configuration,
@@ -140,6 +141,7 @@ final class PoolEngine: Sendable {
         snapshot.oldestWait = state.machine.waiters.oldestEnqueuedAt.map { now - $0 } ?? .zero
         snapshot.generation = state.machine.generation
         snapshot.isPaused = state.machine.isPaused
+        statementCounters.read(into: &snapshot)
         return snapshot
     }
 
