@@ -9,6 +9,8 @@ package enum PoolAction: Hashable, Sendable {
     case probe(ConnectionID, QuarantinePurpose)
     /// The waiter has its lease.
     case grant(ConnectionID, to: WaiterID)
+    /// The waiter's statement goes onto a connection that may carry others.
+    case join(ConnectionID, WaiterID)
     /// The waiter gets none.
     case fail(WaiterID, WaiterFailure)
     /// Call `timerFired` at this instant; replaces a later one.

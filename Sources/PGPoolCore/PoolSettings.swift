@@ -16,6 +16,10 @@ package struct PoolSettings: Sendable {
     package var maxLifetime: Duration? = .seconds(30 * 60)
     /// The window after which idle connections that nobody needed are closed; `nil`: never.
     package var idleTimeout: Duration? = .seconds(10 * 60)
+    /// Statements that may share one connection when all are taken; less than 2: none do.
+    package var sharedDepth = 0
+    /// A shared connection that was silent for longer takes no further statements.
+    package var sharedPatience = Duration.milliseconds(10)
     /// An idle connection used within this time is handed out without a round trip.
     package var validationBypass = Duration.milliseconds(500)
     /// An idle connection is probed when it was silent for this long; `nil`: never.

@@ -26,7 +26,7 @@ extension PoolStateMachine {
         return .queued(waiter)
     }
 
-    private func reasonToRefuse(
+    func reasonToRefuse(
         _ deadline: Instant,
         _ holdsLease: Bool,
         at now: Instant
@@ -135,6 +135,10 @@ extension PoolStateMachine {
         at now: Instant,
         into actions: inout Actions
     ) {
+        if !isPaused, waiters.isFirstShareable {
+            share(id, at: now, into: &actions)
+            return
+        }
         if !isPaused, let waiter = waiters.popFirst() {
             // First this grant: the lease may ask for supply, and that may grant to those behind.
             actions.append(.grant(id, to: waiter))

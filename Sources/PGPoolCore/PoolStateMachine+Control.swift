@@ -22,7 +22,7 @@ extension PoolStateMachine {
         for id in slots.all {
             switch slots[id].state {
             case .idle, .quarantined: close(id, .evicted, at: now, into: &actions)
-            case .opening, .leased, .closing, .free: break
+            case .opening, .leased, .shared, .closing, .free: break
             }
         }
         provision(at: now, into: &actions)
@@ -103,7 +103,7 @@ extension PoolStateMachine {
         for id in slots.all {
             switch slots[id].state {
             case .idle, .quarantined, .opening: close(id, .shutdown, at: now, into: &actions)
-            case .leased, .closing, .free: break
+            case .leased, .shared, .closing, .free: break
             }
         }
         scheduleOrEndLeases(at: now, leasesUntil, into: &actions)
@@ -117,7 +117,7 @@ extension PoolStateMachine {
     ) {
         if leasesUntil <= now {
             endLeases(at: now, into: &actions)
-        } else if counts.leased > 0 {
+        } else if counts.leased + counts.shared > 0 {
             schedule(.drainLeases, at: leasesUntil, into: &actions)
         }
     }
@@ -125,7 +125,7 @@ extension PoolStateMachine {
     /// Closes the leases that did not come back in time.
     mutating func endLeases(at now: Instant, into actions: inout Actions) {
         guard case .closing(let leasesUntil) = lifecycle, leasesUntil <= now else { return }
-        for id in slots.all where slots[id].state == .leased {
+        for id in slots.all where slots[id].state == .leased || slots[id].state == .shared {
             close(id, .shutdown, at: now, into: &actions)
         }
         settle(at: now, into: &actions)

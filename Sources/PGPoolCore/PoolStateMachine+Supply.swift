@@ -102,7 +102,7 @@ extension PoolStateMachine {
         switch slots[id].state {
         case .opening: noteFailure(at: now)
         case .closing: break
-        case .free, .idle, .leased, .quarantined: return
+        case .free, .idle, .leased, .shared, .quarantined: return
         }
         slots.move(id, to: .free, at: now)
         if failure == .deterministic, counts.open == 0 {
@@ -144,7 +144,7 @@ extension PoolStateMachine {
         case .idle, .quarantined:
             close(id, .lost, at: now, into: &actions)
             provision(at: now, into: &actions)
-        case .leased:
+        case .leased, .shared:
             slots[id].doom = slots[id].doom ?? .lost
         case .opening, .closing, .free:
             break

@@ -70,7 +70,7 @@ extension PoolStateMachine {
             actions.append(.reportLongLease(id))
         case .idle:
             performIdleDuty(of: id, at: now, into: &actions)
-        case .closing, .free:
+        case .shared, .closing, .free:
             break
         }
     }

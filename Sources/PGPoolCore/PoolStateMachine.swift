@@ -50,6 +50,7 @@ package struct PoolStateMachine: Sendable {
     let validationBypass: Int64
     let longLeaseThreshold: Int64?
     let keepAliveInterval: Int64?
+    let sharedPatience: Int64
 
     package init(settings: PoolSettings, seed: UInt64) {
         self.settings = settings
@@ -57,6 +58,7 @@ package struct PoolStateMachine: Sendable {
         // Far below what 64 bits hold, so that a sum cannot overflow.
         longLeaseThreshold = settings.longLeaseThreshold.map { min($0.wholeNanoseconds, .max / 4) }
         keepAliveInterval = settings.keepAliveInterval.map { min($0.wholeNanoseconds, .max / 4) }
+        sharedPatience = settings.sharedPatience.wholeNanoseconds
         limit = settings.maxConnections
         generator = SeededGenerator(seed: seed)
     }

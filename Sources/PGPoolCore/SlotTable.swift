@@ -3,7 +3,8 @@
 /// - free: no connection. Can become opening.
 /// - opening: being dialled. Can become idle or leased (connected) or closing (failed, given up).
 /// - idle: ready. Can become leased, quarantined (probe) or closing.
-/// - leased: a caller has it. Can become idle, leased again (direct hand-off), quarantined, closing.
+/// - leased: a caller has it. Can become idle, leased or shared (direct hand-off), quarantined, closing.
+/// - shared: it carries single statements of several callers. Can become what a leased one can.
 /// - quarantined: a round trip must pass first. Can become idle, leased or closing.
 /// - closing: being closed, still counted. Can become free only.
 package enum SlotState: Hashable, Sendable {
@@ -11,6 +12,7 @@ package enum SlotState: Hashable, Sendable {
     case opening
     case idle
     case leased
+    case shared
     case quarantined(QuarantinePurpose)
     case closing
 }
@@ -37,6 +39,7 @@ package struct SlotCounts: Hashable, Sendable {
         case .opening: opening += amount
         case .idle: idle += amount
         case .leased: leased += amount
+        case .shared: shared += amount
         case .quarantined: quarantined += amount
         case .closing: closing += amount
         }
@@ -59,8 +62,15 @@ package struct Slot: Sendable {
     /// The deadline of its one entry in the timer heap.
     package var timerAt = Instant.distantFuture
     package var longLeaseReported = false
-    /// Set while it is leased and must not be used again.
+    /// Set while it is leased or shared and must not be used again.
     package var doom: CloseReason?
+    /// The statements on it while it is shared.
+    package var load = 0
+    /// Set when it is full, until half of its statements are over: it is filled in batches, which
+    /// cost both sides less.
+    package var isFull = false
+    /// Set while it is shared and a statement has changed the session.
+    package var isDirty = false
 }
 
 /// The connections of a pool, by slot, and the stack of the idle ones.
@@ -69,6 +79,8 @@ package struct SlotTable: Sendable {
     package private(set) var counts = SlotCounts()
     /// Idle slots, the one used last on top.
     package private(set) var idle: [UInt32] = []
+    /// Shared slots, in no order.
+    package private(set) var shared: [UInt32] = []
     /// Connections that would be idle if they were not just being kept alive.
     package private(set) var keptAlive = 0
     private var free: [UInt32] = []
@@ -142,9 +154,13 @@ package struct SlotTable: Sendable {
         slots[index].since = now
         if old == .idle {
             removeIdle(id.index)
+        } else if old == .shared, let place = shared.firstIndex(of: id.index) {
+            shared.swapAt(place, shared.count - 1)
+            shared.removeLast()
         }
         switch state {
         case .idle: insertIdle(id.index)
+        case .shared: shared.append(id.index)
         case .free: free.append(id.index)
         default: break
         }

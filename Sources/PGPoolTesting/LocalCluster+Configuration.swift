@@ -1,7 +1,27 @@
 extension LocalCluster {
-    /// What a cluster's server is to be like.
+    /// What a cluster and its servers are to be like.
     public struct Configuration: Sendable {
-        /// Settings for `postgresql.conf`, such as `["max_connections": "40"]`.
+        /// How many readers the cluster starts with, 0 to 8. They follow the writer by streaming
+        /// replication, and a commit is acknowledged when any one of them has it. Default: 0.
+        public var readers = 0
+
+        /// Whose topology functions the servers offer. Default: ``Flavor/aurora``.
+        public var flavor: Flavor = .aurora
+
+        /// How long after a fault of the writer a reader is promoted, as a managed service's
+        /// health checks take their time. Default: 3 s.
+        public var promoteAfter: Duration = .seconds(3)
+
+        /// How long after a change of roles the endpoints' names and addresses lead to where they
+        /// led before, as DNS does. Default: 1 s.
+        public var endpointLag: Duration = .seconds(1)
+
+        /// Whether a forwarder stands before each node, which ``Fault/stall`` and
+        /// ``Fault/lostAcknowledgement`` need. It costs throughput, and a server that is down then
+        /// refuses connections by its forwarder. Default: `false`.
+        public var forwardsNodes = false
+
+        /// Settings for each server's `postgresql.conf`, such as `["max_connections": "40"]`.
         ///
         /// Those that the cluster sets itself (`port`, `listen_addresses`, file locations, `ssl…`)
         /// are refused. Default: none.
@@ -23,7 +43,7 @@ extension LocalCluster {
         /// The name of the database that is made, owned by ``role``. Default: `app`.
         public var database = "app"
 
-        /// The folder that holds `initdb`, `postgres` and `psql`.
+        /// The folder that holds `initdb`, `pg_basebackup`, `postgres` and `psql`.
         ///
         /// Default: `nil`, which means the folder that `pg_config --bindir` names, else the newest
         /// under `/usr/lib/postgresql`.
@@ -34,6 +54,25 @@ extension LocalCluster {
 
         /// A server that trusts everybody, without TLS.
         public init() {}
+    }
+
+    /// Whose topology functions a cluster imitates.
+    public enum Flavor: String, Sendable, Hashable, CaseIterable {
+        /// Aurora: `aurora_replica_status()`, `aurora_db_instance_identifier()`,
+        /// `aurora_version()`, and `aurora_stat_utils` among `rds.extensions`.
+        case aurora
+        /// An RDS Multi-AZ DB cluster: `rds_tools.show_topology()` and its kin.
+        case multiAZ = "multi-az"
+        /// None: plain streaming replication, where only `pg_is_in_recovery()` tells.
+        case plain
+
+        var extensions: String {
+            switch self {
+            case .aurora: "aurora_stat_utils,plpgsql"
+            case .multiAZ: "rds_tools,plpgsql"
+            case .plain: ""
+            }
+        }
     }
 
     /// How a server checks logins.
@@ -57,8 +96,8 @@ extension LocalCluster {
         }
     }
 
-    /// Whether a server speaks TLS, with a certificate for `127.0.0.1` and `localhost` that a
-    /// throwaway authority signed (``LocalCluster/certificateAuthorityPath``).
+    /// Whether a server speaks TLS, with a certificate for `localhost` and the cluster's own
+    /// addresses and names that a throwaway authority signed (``LocalCluster/certificateAuthorityPath``).
     public enum TLS: Sendable, Hashable {
         /// No TLS.
         case off
@@ -73,8 +112,9 @@ extension LocalCluster.Configuration {
     /// Settings that the cluster depends on.
     private static let reserved: Set<String> = [
         "config_file", "data_directory", "dynamic_shared_memory_type", "external_pid_file",
-        "hba_file", "ident_file", "listen_addresses", "logging_collector", "port", "ssl",
-        "ssl_ca_file", "ssl_cert_file", "ssl_key_file", "unix_socket_directories",
+        "hba_file", "hot_standby", "ident_file", "listen_addresses", "logging_collector", "port",
+        "primary_conninfo", "rds.extensions", "ssl", "ssl_ca_file", "ssl_cert_file",
+        "ssl_key_file", "synchronous_standby_names", "unix_socket_directories",
     ]
 
     /// Reports all that is wrong with the configuration at once.
@@ -90,7 +130,14 @@ extension LocalCluster.Configuration {
             if name.isEmpty || !isName { problems.append("'\(name)' is no parameter's name") }
             if value.isMultiline { problems.append("the value of \(name) has more than one line") }
         }
-        if role.isEmpty || role.isMultiline || role == LocalCluster.superuser {
+        if !(0...AddressPlan.maxNodes - 1).contains(readers) {
+            problems.append("readers must be 0 to \(AddressPlan.maxNodes - 1), not \(readers)")
+        }
+        if promoteAfter < .zero { problems.append("promoteAfter must not be negative") }
+        if endpointLag < .zero { problems.append("endpointLag must not be negative") }
+        if role.isEmpty || role.isMultiline
+            || [LocalCluster.superuser, ServerNode.controlRole].contains(role)
+        {
             problems.append("'\(role)' can't be the ordinary role's name")
         }
         let taken = ["postgres", "template0", "template1"]

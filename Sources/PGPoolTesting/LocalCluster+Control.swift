@@ -13,7 +13,7 @@ extension LocalCluster {
     ///
     /// - Throws: ``LocalClusterError`` when it runs already or doesn't come up.
     public func start() async throws {
-        try await writer.start(timeout: configuration.timeout)
+        try await writerServer.start(timeout: configuration.timeout)
     }
 
     /// Stops the writer, and returns when it has ended. Port and data are kept.
@@ -21,7 +21,7 @@ extension LocalCluster {
     /// - Parameter mode: How it is told.
     /// - Throws: ``LocalClusterError`` when it isn't running or doesn't end in time.
     public func stop(mode: StopMode = .fast) async throws {
-        try await writer.stop(mode: mode, timeout: configuration.timeout)
+        try await writerServer.stop(mode: mode, timeout: configuration.timeout)
     }
 
     /// Stops the writer and starts it again.
@@ -40,7 +40,7 @@ extension LocalCluster {
     ///
     /// - Throws: ``LocalClusterError`` when the supervisor is gone.
     public func kill() async throws {
-        try await writer.kill()
+        try await writerServer.kill()
     }
 
     /// The process identifiers of the writer: its postmaster's and all its descendants'.
@@ -48,17 +48,17 @@ extension LocalCluster {
     /// - Returns: The identifiers in no order; none when it isn't running.
     /// - Throws: ``LocalClusterError`` when the supervisor is gone.
     public func processIdentifiers() async throws -> [Int32] {
-        try await writer.processIdentifiers()
+        try await writerServer.processIdentifiers()
     }
 
     /// Where the writer's log is, while the cluster exists.
-    public var logPath: String { writer.logPath }
+    public var logPath: String { writerServer.logPath }
 
     /// Reads the writer's log.
     ///
     /// - Returns: All of it since the cluster was made.
     /// - Throws: An error of Foundation's when the cluster was shut down.
     public func log() throws -> String {
-        try writer.log()
+        try writerServer.log()
     }
 }

@@ -13,7 +13,7 @@ extension LocalCluster {
         case superuser
     }
 
-    /// The ordinary role's connection URL: over TCP, with the password and full checks of the
+    /// The ordinary role's connection URL: to the present writer over TCP, with the password and full checks of the
     /// server's certificate where the configuration has them.
     public var url: String { url(for: .application) }
 
@@ -25,7 +25,7 @@ extension LocalCluster {
     /// - Parameters:
     ///   - login: Whom it logs in, and to which database.
     ///   - password: Another password than the right one; an empty one leaves it out.
-    ///   - host: The host to name: `127.0.0.1`, `localhost`, or ``socketDirectory`` for the Unix
+    ///   - host: The host to name: a node's or an endpoint's, or ``socketDirectory`` for the Unix
     ///     socket. Default: ``host``.
     ///   - sslMode: libpq's `sslmode`. Default: `verify-full` with TLS over TCP, otherwise not said.
     /// - Returns: A URL that libpq and `psql` understand.
@@ -76,12 +76,12 @@ extension LocalCluster {
     /// The certificate of the authority that signed the server's, for `sslrootcert`; `nil` without
     /// TLS.
     public var certificateAuthorityPath: String? {
-        configuration.tls == .off ? nil : "\(writer.directory)/\(ServerCertificate.authority)"
+        configuration.tls == .off ? nil : "\(supervisor.directory)/\(ServerCertificate.authority)"
     }
 
-    /// The directory of the Unix socket; `nil` unless the configuration asks for one.
+    /// The directory of the present writer's Unix socket; `nil` unless the configuration asks for one.
     public var socketDirectory: String? {
-        configuration.usesUnixSocket ? writer.directory : nil
+        configuration.usesUnixSocket ? writerServer.directory : nil
     }
 
     /// Runs SQL as the superuser, through `psql` and so without PGPool.
@@ -91,15 +91,21 @@ extension LocalCluster {
     /// - Parameters:
     ///   - sql: The statements.
     ///   - database: Where to run them. Default: the ordinary role's database.
+    ///   - node: On which node, forwarders passed by. Default: the present writer.
     /// - Returns: The rows, one a line, columns separated by `|`, without headings.
     /// - Throws: ``LocalClusterError`` with the server's message.
     @discardableResult
-    public func execute(_ sql: String, in database: String? = nil) async throws -> String {
+    public func execute(
+        _ sql: String,
+        in database: String? = nil,
+        on node: Node? = nil
+    ) async throws -> String {
+        let server = try node.map(serverNode) ?? writerServer
         let target = connectionURL(
             user: Self.superuser,
             database: database ?? configuration.database,
             password: nil,
-            host: host,
+            host: server.serverHost,
             sslMode: nil
         )
         // The owner's libpq settings (PGOPTIONS, PGSERVICE and so on) are for other servers.
@@ -124,16 +130,6 @@ extension LocalCluster {
             )
         }
         return result.standardOutput.trimmingCharacters(in: .newlines)
-    }
-
-    func makeApplicationDatabase() async throws {
-        let role = Self.quotedName(configuration.role)
-        let password = configuration.authentication.password.map {
-            " PASSWORD '\($0.replacingOccurrences(of: "'", with: "''"))'"
-        }
-        try await execute("CREATE ROLE \(role) LOGIN\(password ?? "")", in: "postgres")
-        let database = Self.quotedName(configuration.database)
-        try await execute("CREATE DATABASE \(database) OWNER \(role)", in: "postgres")
     }
 
     static func quotedName(_ name: String) -> String {

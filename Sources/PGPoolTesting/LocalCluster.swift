@@ -1,8 +1,8 @@
 /// A throwaway PostgreSQL of one's own, for tests, benchmarks and trials.
 ///
-/// It has one writer, which listens on a free port of the loopback interface only, and keeps
-/// everything in a private directory. It needs the server's programs (`apt-get install
-/// postgresql`), no running server and no rights: started by root, the server runs as `postgres`.
+/// It has one writer, on a free port of the loopback interface only, and keeps everything in a
+/// private directory. It needs the server's programs (`apt-get install postgresql`), no running
+/// server and no rights: started by root, the server runs as `postgres`.
 ///
 /// ```swift
 /// var configuration = LocalCluster.Configuration()
@@ -15,9 +15,22 @@
 /// }
 /// ```
 ///
-/// Nothing stays behind: a supervisor process stops the server and removes its directory when the
-/// cluster is shut down or dropped, and when its owner ends in any other way, be it Ctrl-C, a crash
-/// or SIGKILL. That takes a moment, and isn't waited for unless you call ``shutdown()``.
+/// With ``Configuration/readers`` it behaves like an Aurora cluster: readers have every
+/// acknowledged commit, topology functions tell who writes, and when ``inject(_:)`` harms the
+/// writer, a reader is promoted, which the endpoints notice a moment later.
+///
+/// ```swift
+/// configuration.readers = 2
+/// try await LocalCluster.with(configuration) { cluster in
+///     try await cluster.inject(.kill)
+///     let failover = try await cluster.promotion()   // who writes now, and since when
+///     try await cluster.heal()                       // the old writer returns as a reader
+/// }
+/// ```
+///
+/// Nothing stays behind: a supervisor process stops the servers and removes their directory when
+/// the cluster is shut down or dropped, and when its owner ends in any other way, be it Ctrl-C, a
+/// crash or SIGKILL. That takes a moment, and isn't waited for unless you call ``shutdown()``.
 ///
 /// Servers run with `fsync` off: their data survives a crash of the server, not of the machine.
 /// Linux only, since the server's processes are found through `/proc`.
@@ -25,31 +38,40 @@ public final class LocalCluster: Sendable {
     /// What the cluster was started with.
     public let configuration: Configuration
 
-    /// The address that the writer listens on.
-    public var host: String { writer.host }
+    /// The address that the present writer is reached at.
+    public var host: String { writerServer.host }
 
-    /// The port that the writer listens on; it stays the same until the cluster is shut down.
-    public var port: Int { writer.port }
+    /// The port of all nodes and endpoints; it stays the same until the cluster is shut down.
+    public var port: Int { plan.port }
 
-    let supervisor: Supervisor
-    let programs: ServerPrograms
-    let writer: ServerNode
+    let parts: ClusterParts
+    let plan: AddressPlan
+    let state: ClusterState
+    let forwarder: Forwarder
+    let packetFilter: PacketFilter
 
-    private init(
-        configuration: Configuration,
-        supervisor: Supervisor,
-        programs: ServerPrograms,
-        writer: ServerNode
-    ) {
-        self.configuration = configuration
-        self.supervisor = supervisor
-        self.programs = programs
-        self.writer = writer
+    var supervisor: Supervisor { parts.supervisor }
+    var programs: ServerPrograms { parts.programs }
+
+    /// The server that is the writer now.
+    var writerServer: ServerNode {
+        // There is always one: nodes are never removed while they write.
+        state.read { state in state.node(state.writer) ?? state.nodes[0] }
     }
 
-    /// Starts a cluster and returns when it answers; that takes one to two seconds.
+    private init(parts: ClusterParts, state: ClusterState, forwarder: Forwarder) {
+        configuration = parts.configuration
+        self.parts = parts
+        self.state = state
+        self.forwarder = forwarder
+        plan = state.read { $0.plan }
+        packetFilter = PacketFilter(label: plan.label)
+    }
+
+    /// Starts a cluster and returns when all its nodes answer and follow: that takes one to two
+    /// seconds, and with two readers up to four.
     ///
-    /// - Parameter configuration: What the server is to be like.
+    /// - Parameter configuration: What the cluster is to be like.
     /// - Returns: The running cluster. Call ``shutdown()`` when done with it.
     /// - Throws: ``LocalClusterError``, or `CancellationError` when the task is cancelled; nothing
     ///   stays behind then either.
@@ -61,24 +83,36 @@ public final class LocalCluster: Sendable {
         let account = try ServerAccount.current()
         let supervisor = try await Supervisor.launch(programs: programs, account: account)
         do {
-            let writer = try await ServerNode.make(
-                named: "writer",
+            let parts = ClusterParts(
                 configuration: configuration,
-                supervisor: supervisor,
-                account: account
-            )
-            let cluster = LocalCluster(
-                configuration: configuration,
-                supervisor: supervisor,
                 programs: programs,
-                writer: writer
+                account: account,
+                supervisor: supervisor
             )
-            try await cluster.makeApplicationDatabase()
-            return cluster
+            return try await start(parts)
         } catch {
             await supervisor.end()
             throw error
         }
+    }
+
+    private static func start(_ parts: ClusterParts) async throws -> LocalCluster {
+        let (nodes, plan, forwarder) = try await ClusterStart(parts: parts).run()
+        let all = nodes.map(\.number)
+        let now = ContinuousClock.now
+        let state = ClusterState(
+            ClusterState.Value(
+                plan: plan,
+                nodes: nodes,
+                writer: all[0],
+                clusterEndpoint: EndpointSchedule([all[0]], since: now),
+                readerEndpoint: EndpointSchedule(Array(all.dropFirst()), since: now)
+            )
+        )
+        let cluster = LocalCluster(parts: parts, state: state, forwarder: forwarder)
+        try cluster.publishTopology()
+        try await cluster.openGates()
+        return cluster
     }
 
     /// Runs a closure with a cluster of its own, which is shut down when the closure is left.
@@ -103,10 +137,20 @@ public final class LocalCluster: Sendable {
         }
     }
 
-    /// Stops the server and returns when its processes and its directory are gone.
+    /// Stops everything and returns when all processes, packet rules and files are gone.
     ///
     /// A second call does nothing. Everything else throws after it.
     public func shutdown() async {
+        let outage = state.read { state in
+            state.refusals = [:]
+            return state.outage
+        }
+        outage?.promotion.cancel()
+        outage?.settlement.cancel()
+        _ = await outage?.promotion.result
+        _ = await outage?.settlement.result
+        await packetFilter.end()
         await supervisor.end()
+        forwarder.stop()
     }
 }

@@ -26,6 +26,7 @@ public struct LocalClusterError: Error, Sendable, CustomStringConvertible {
         private enum Value: String {
             case invalidConfiguration, programMissing, accountMissing
             case serverFailed, timedOut, statementFailed, supervisorLost
+            case needsRoot, needsForwarders, noReader, unknownNode, faultActive
         }
 
         private let value: Value
@@ -44,6 +45,18 @@ public struct LocalClusterError: Error, Sendable, CustomStringConvertible {
         public static let statementFailed = Code(value: .statementFailed)
         /// The cluster was shut down, or its supervisor process is gone.
         public static let supervisorLost = Code(value: .supervisorLost)
+
+        /// The fault drops packets, which only root may.
+        public static let needsRoot = Code(value: .needsRoot)
+        /// The fault happens in the forwarders before the nodes, and the cluster was started
+        /// without them (``LocalCluster/Configuration/forwardsNodes``).
+        public static let needsForwarders = Code(value: .needsForwarders)
+        /// There is no reader that could become the writer.
+        public static let noReader = Code(value: .noReader)
+        /// The node isn't, or is no longer, one of the cluster's, or has another role.
+        public static let unknownNode = Code(value: .unknownNode)
+        /// A fault is under way, or none is where one is needed: ``LocalCluster/heal()`` ends one.
+        public static let faultActive = Code(value: .faultActive)
 
         /// The code's name.
         public var description: String { value.rawValue }

@@ -2,20 +2,20 @@ import Foundation
 
 /// Ports for servers on the loopback interface.
 enum LoopbackPort {
-    /// A port that nobody listened on a moment ago.
+    /// A port that nobody listened on a moment ago, on any of the addresses.
     ///
     /// It lies outside the range that the kernel gives to outgoing connections. Inside it, a client
     /// that keeps dialling a stopped server is sooner or later given the server's own port,
     /// connects to itself, and the server can't start again.
-    static func pick() throws -> Int {
+    static func pick(on addresses: [String]) throws -> Int {
         let candidates = range(outside: ephemeralRange())
         for _ in 0..<1000 {
             let port = Int.random(in: candidates)
-            if isFree(port) { return port }
+            if addresses.allSatisfy({ isFree(port, on: $0) }) { return port }
         }
         throw LocalClusterError(
             code: .serverFailed,
-            message: "found no free port on 127.0.0.1 among \(candidates)"
+            message: "found no free port on \(addresses.first ?? "loopback") among \(candidates)"
         )
     }
 
@@ -34,7 +34,7 @@ enum LoopbackPort {
         return bounds[0]...bounds[1]
     }
 
-    private static func isFree(_ port: Int) -> Bool {
+    private static func isFree(_ port: Int, on host: String) -> Bool {
         #if canImport(Glibc)
             let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         #else
@@ -48,7 +48,7 @@ enum LoopbackPort {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = in_addr_t(0x7f00_0001).bigEndian
+        guard inet_pton(AF_INET, host, &address.sin_addr) == 1 else { return false }
         return withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0

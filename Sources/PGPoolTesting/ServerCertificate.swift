@@ -20,7 +20,17 @@ enum ServerCertificate {
     ]
 
     /// Writes the files, as the user who runs the server, so that it owns its key.
-    static func make(in directory: String, account: ServerAccount) async throws {
+    ///
+    /// - Parameters:
+    ///   - names: The names that the certificate is for, besides `localhost`.
+    ///   - addresses: The addresses that it is for.
+    static func make(
+        in directory: String,
+        names: [String],
+        addresses: [String],
+        account: ServerAccount
+    ) async throws {
+        let subjects = (["localhost"] + names).map { "DNS:\($0)" } + addresses.map { "IP:\($0)" }
         let settings = """
             [req]
             distinguished_name = name
@@ -33,7 +43,7 @@ enum ServerCertificate {
             subjectKeyIdentifier = hash
             [server]
             basicConstraints = critical, CA:FALSE
-            subjectAltName = IP:127.0.0.1, DNS:localhost
+            subjectAltName = \(subjects.joined(separator: ", "))
             extendedKeyUsage = serverAuth
 
             """

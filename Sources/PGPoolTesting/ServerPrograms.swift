@@ -7,11 +7,11 @@ import Subprocess
     import SystemPackage
 #endif
 
-/// The folder that holds `initdb`, `postgres` and `psql`.
+/// The folder that holds `initdb`, `pg_basebackup`, `postgres` and `psql`.
 struct ServerPrograms: Sendable {
     let directory: String
 
-    private static let needed = ["initdb", "postgres", "psql"]
+    private static let needed = ["initdb", "pg_basebackup", "postgres", "psql"]
 
     /// Finds the programs: where it was told, else `pg_config`'s folder, else Debian's, newest first.
     static func find(in given: String?) async throws -> ServerPrograms {

@@ -13,7 +13,7 @@ import Synchronization
 /// It runs in a session of its own, so that a Ctrl-C at the owner's terminal doesn't reach it or
 /// the servers, and as the user who runs the servers.
 final class Supervisor: Sendable {
-    /// The private directory that it made and will remove.
+    /// The private directory that it made and will remove; empty if it made none.
     let directory: String
 
     private let commands: AsyncStream<Command>.Continuation
@@ -40,13 +40,27 @@ final class Supervisor: Sendable {
         commands.finish()
     }
 
-    /// Starts a supervisor and waits until it has made its directory.
+    /// Starts a cluster's supervisor and waits until it has made its directory.
     static func launch(programs: ServerPrograms, account: ServerAccount) async throws -> Supervisor
     {
+        try await launch(
+            script: script,
+            arguments: [programs.directory, temporary, ServerNode.controlRole],
+            options: account.platformOptions
+        )
+    }
+
+    /// Starts a shell script that answers commands, and waits for its first answer.
+    static func launch(
+        script: String,
+        arguments: [String],
+        options: PlatformOptions = PlatformOptions()
+    ) async throws -> Supervisor {
         let pipe = try CommandPipe()
         let (stream, commands) = AsyncStream.makeStream(of: Command.self)
+        let words = ["-c", script, "pgpool-supervisor"] + arguments
         let session = Task.detached {
-            await converse(stream, commands, through: pipe, programs: programs, account: account)
+            await converse(stream, commands, through: pipe, words, options)
         }
         do {
             let directory = try await Self.ask(nil, through: commands)
@@ -91,16 +105,16 @@ final class Supervisor: Sendable {
         _ stream: AsyncStream<Command>,
         _ commands: AsyncStream<Command>.Continuation,
         through pipe: CommandPipe,
-        programs: ServerPrograms,
-        account: ServerAccount
+        _ words: [String],
+        _ options: PlatformOptions
     ) async {
-        var options = account.platformOptions
+        var options = options
         options.createSession = true
         var failure: any Error = lost
         do {
             _ = try await run(
                 .path("/bin/sh"),
-                arguments: ["-c", script, "pgpool-supervisor", programs.directory, temporary],
+                arguments: Arguments(words),
                 environment: .custom(ServerPrograms.serverEnvironment),
                 workingDirectory: "/",
                 platformOptions: options,

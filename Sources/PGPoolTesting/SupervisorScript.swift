@@ -11,7 +11,7 @@ extension Supervisor {
     /// happens to carry a number that was theirs. A pid file is believed only after that check.
     static let script = #"""
         set -u
-        bin=$1 base=$2 root=
+        bin=$1 base=$2 superuser=$3 root=
         umask 077
         # A reply to an owner that is gone must not end us before we cleaned up.
         trap '' HUP PIPE
@@ -41,12 +41,29 @@ extension Supervisor {
             done
         }
 
+        # A process forked between the listing and the signal is met in the next round.
+        freeze_all() {
+            before= found=$(processes "$1")
+            while [ "$found" != "$before" ]; do
+                kill -STOP $found
+                before=$found found=$(processes "$1")
+            done
+        }
+
+        # Waits for the process that notes how the server ended, and so for no other server.
+        reap() {
+            [ -r "$1/keeper" ] || return 0
+            read -r keeper <"$1/keeper"
+            rm -f "$1/keeper"
+            wait "$keeper"
+        }
+
         # Removes what a killed postmaster leaves: its shared memory segment and its lock files.
         forget() {
             [ -f "$1/data/postmaster.pid" ] || return 0
             segment=$(sed -n '7s/.* //p' "$1/data/postmaster.pid")
             [ -z "$segment" ] || ipcrm -m "$segment"
-            rm -f "$1/data/postmaster.pid" "$1"/.s.PGSQL.*
+            rm -f "$1/data/postmaster.pid" "$1"/.s.PGSQL.* "$1"/control/.s.PGSQL.*
         }
 
         finish() {
@@ -76,10 +93,34 @@ extension Supervisor {
         trap finish EXIT
 
         initialise() {
+            set -- "$1" -D "$1/data" -U "$superuser" -A trust --no-sync --encoding=UTF8 --locale=C
             target=$1
-            set -- -D "$target/data" -U postgres -A trust --no-sync --encoding=UTF8 --locale=C
-            [ ! -f "$root/password" ] || set -- "$@" "--pwfile=$root/password"
-            "$bin/initdb" "$@" >"$target.initdb" 2>&1 3<&-
+            shift
+            "$bin/initdb" "$@" >"$target.initdb" 2>&1 3<&- && mkdir "$target/control"
+        }
+
+        # A stopped server's data, for a standby.
+        copy() {
+            mkdir "$2" "$2/control" && cp -a "$1/data" "$2/data" && : >"$2/data/standby.signal"
+        }
+
+        # A running server's data, for a standby. It takes its time, and we must stay awake.
+        clone() {
+            kill_all "$1"
+            reap "$1"
+            forget "$1"
+            rm -rf "$1/data" "$1/cloned" && mkdir -p "$1/data" "$1/control" && cd "$1/data" ||
+                return 1
+            {
+                "$bin/pg_basebackup" -D "$1/data" -h "$2" -p "$3" -U "$superuser" \
+                    --checkpoint=fast --wal-method=stream --no-sync >>"$1/log" 2>&1 &
+                cd /
+                wait $!
+                status=$?
+                : >"$1/data/standby.signal"
+                echo $status >"$1/cloned"
+            } >/dev/null 3<&- &
+            cd /
         }
 
         # The server's first process is forked in the data directory, and not only goes there by
@@ -87,6 +128,7 @@ extension Supervisor {
         # leaves at once, as it is no process of the server.
         start() {
             kill_all "$1"
+            reap "$1"
             forget "$1"
             rm -f "$1/exit"
             cd "$1/data" || return 1
@@ -96,6 +138,7 @@ extension Supervisor {
                 wait $!
                 echo $? >"$1/exit"
             } >/dev/null 3<&- &
+            echo $! >"$1/keeper"
             cd /
         }
 
@@ -115,7 +158,14 @@ extension Supervisor {
             signal) found=$(postmaster "$path")
                 [ -n "$found" ] && kill "-$argument" $found && echo ok ||
                 echo "failed: the server is not running" ;;
-            kill) kill_all "$path"; wait; forget "$path"; echo killed >"$path/exit"; echo ok ;;
+            kill) kill_all "$path"; reap "$path"; forget "$path"; echo killed >"$path/exit"; echo ok ;;
+            freeze) freeze_all "$path"; echo ok ;;
+            thaw) found=$(processes "$path"); [ -z "$found" ] || kill -CONT $found; echo ok ;;
+            copy) copy "$path" "$root/$argument" && echo ok || echo "failed: copying the data" ;;
+            clone) clone "$path" $argument && echo ok || echo "failed: copying the data" ;;
+            standby) : >"$path/data/standby.signal" && echo ok || echo "failed: no data" ;;
+            primary) rm -f "$path/data/standby.signal"; echo ok ;;
+            remove) kill_all "$path"; reap "$path"; forget "$path"; rm -rf "$path"; echo ok ;;
             processes) echo ok $(processes "$path") ;;
             *) echo "failed: unknown command" ;;
             esac

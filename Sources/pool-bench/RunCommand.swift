@@ -7,7 +7,8 @@ struct RunCommand: AsyncParsableCommand {
         abstract: "Runs a steady load: workers that each repeat an operation.",
         discussion: """
             Modes: idle acquires and releases; exclusive is withConnection around one statement; \
-            statement is pool.query; transaction is a transaction of one statement. Baselines run \
+            statement is pool.query on a connection of its own; shared is pool.query, which shares \
+            connections when all are taken; transaction is a transaction of one statement. Baselines run \
             on the same server with as many connections, interleaved: the load is cut into --pairs \
             slices, after each of which every baseline runs as long; a ratio is the pairs' median.
             """

@@ -88,8 +88,58 @@ struct LocalClusterCleanupTests {
         try await expectNothing(of: noted)
     }
 
+    /// Stopped processes and dropped packets must not survive their owner either.
+    @Test(arguments: ["freeze", "cut"])
+    func anOwnerThatIsKilledDuringAFaultLeavesNothing(fault: String) async throws {
+        let isRoot = geteuid() == 0
+        var remains: Remains?
+        var host: String?
+        let words = ["--readers", "2", "--fault", fault, "--promote-after", "600s"]
+        let end = try await runOwner(arguments: words) { execution in
+            var lines = execution.standardOutput.strings().makeAsyncIterator()
+            while let line = try await lines.next() {
+                if line.hasPrefix("log ") {
+                    remains = try Remains(logPath: String(line.dropFirst(4)))
+                }
+                if line.hasPrefix("url ") {
+                    host = line.split(separator: "@").last?.split(separator: ":").first
+                        .map(String.init)
+                }
+                guard line.hasPrefix("fault ") else { continue }
+                if isRoot && fault == "cut" {
+                    #expect(try await Kernel.packetRules().contains(try #require(host)))
+                }
+                try #require(kill(execution.processIdentifier.value, SIGKILL) == 0)
+            }
+        }
+        let noted = try #require(remains, "the owner ended early: \(end.errors)")
+        if isRoot || fault == "freeze" {
+            #expect(end.status == .signaled(SIGKILL), "\(end.errors)")
+        } else {
+            #expect(end.errors.contains("needsRoot"), "\(end.errors)")
+        }
+        try await expectNothing(of: noted)
+        guard isRoot, let host else { return }
+        try await eventually(
+            { try await !Kernel.packetRules().contains(host) },
+            orElse: "packets of \(host) are still dropped: see PacketFilter's script"
+        )
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "only root can become somebody else"))
+    func cuttingPacketsNeedsRootAndSaysSo() async throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let program = "\(folder.path)/local-cluster"
+        try FileManager.default.copyItem(atPath: localCluster, toPath: program)
+        let words = ["--readers", "1", "--fault", "cut"]
+        let end = try await runOwner(program, user: 65_534, arguments: words) { _ in }
+        #expect(!end.status.isSuccess)
+        #expect(end.errors.contains("needsRoot: only root may drop packets"), "\(end.errors)")
+    }
+
     /// The moments of a start, told by the file that has just appeared.
-    @Test(arguments: ["", "writer/data", "writer/data/pg_wal", "writer/server.key", "writer/log"])
+    @Test(arguments: ["", "node-1/data", "node-1/data/pg_wal", "server.key", "node-1/log"])
     func anOwnerThatIsKilledWhileStartingLeavesNothing(moment: String) async throws {
         let base = try TemporaryFolder()
         defer { base.remove() }
@@ -150,6 +200,7 @@ private func runOwner(
     _ program: String = localCluster,
     user: UInt32? = nil,
     temporary: String? = nil,
+    arguments: [String] = ["--tls"],
     _ body: (Execution<NoInput, SequenceOutput, StringOutput<UTF8>>) async throws -> Void
 ) async throws -> (status: TerminationStatus, errors: String) {
     var options = PlatformOptions()
@@ -165,7 +216,7 @@ private func runOwner(
     environment["TMPDIR"] = temporary
     let result = try await run(
         .path(FilePath(program)),
-        arguments: ["--tls"],
+        arguments: Arguments(arguments),
         environment: .custom(environment),
         workingDirectory: "/",
         platformOptions: options,

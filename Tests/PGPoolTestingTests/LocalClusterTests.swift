@@ -107,7 +107,7 @@ struct LocalClusterTests {
             let before = try await cluster.processIdentifiers()
             #expect(before.count > 3, "a postmaster has several children")
             try await cluster.kill()
-            #expect(try Kernel.processes(in: cluster.writer.directory).isEmpty)
+            #expect(try Kernel.processes(in: cluster.writerServer.directory).isEmpty)
             try await cluster.kill()
             try await cluster.start()
             #expect(try await cluster.execute("SELECT answer FROM kept") == "42")
@@ -118,7 +118,7 @@ struct LocalClusterTests {
     @Test func aServerWhosePostmasterSomebodyElseKilledStartsAgain() async throws {
         try await LocalCluster.with { cluster in
             let text = try String(
-                contentsOfFile: "\(cluster.writer.directory)/data/postmaster.pid",
+                contentsOfFile: "\(cluster.writerServer.directory)/data/postmaster.pid",
                 encoding: .utf8
             )
             let postmaster = try #require(text.split(separator: "\n").first.flatMap { Int32($0) })
@@ -172,9 +172,11 @@ struct LocalClusterTests {
         configuration.role = "postgres"
         configuration.database = ""
         configuration.authentication = .scram(password: "")
+        configuration.readers = 9
+        configuration.promoteAfter = .seconds(-1)
         let error = #expect(throws: LocalClusterError.self) { try configuration.validate() }
         #expect(error?.code == .invalidConfiguration)
-        #expect(error?.message.split(separator: ";").count == 6)
+        #expect(error?.message.split(separator: ";").count == 8)
     }
 
     @Test func portsLieOutsideTheKernelsRange() {

@@ -74,6 +74,17 @@ enum Kernel {
         return line.contains("pgpool-supervisor")
     }
 
+    /// All rules of nftables, which only root sees.
+    static func packetRules() async throws -> String {
+        let result = try await run(
+            .path("/usr/sbin/nft"),
+            arguments: ["list", "ruleset"],
+            output: .string(limit: 1 << 20),
+            error: .discarded
+        )
+        return result.standardOutput
+    }
+
     /// The identifiers of all System V shared memory segments.
     static func sharedMemory() throws -> Set<String> {
         let text = try String(contentsOfFile: "/proc/sysvipc/shm", encoding: .utf8)

@@ -38,6 +38,8 @@ extension ConnectionPool.Configuration {
             upkeep.longLeaseThreshold.map { $0 > .zero } ?? true,
             "upkeep.longLeaseThreshold: more than 0"
         )
+        check((1...10_000).contains(sharing.depth), "sharing.depth: 1 to 10,000")
+        check(sharing.patience > .zero, "sharing.patience: more than 0")
         check(!reactors.isEmpty, "reactors: at least one")
         check(statementCacheSize >= 0, "statementCacheSize: 0 or more")
         check(
@@ -74,6 +76,8 @@ extension ConnectionPool.Configuration {
         settings.keepAliveInterval = upkeep.keepAliveInterval
         settings.quarantineTimeout = upkeep.probeTimeout
         settings.longLeaseThreshold = upkeep.longLeaseThreshold
+        settings.sharedDepth = sharing.depth
+        settings.sharedPatience = sharing.patience
         settings.backoff = Backoff(base: opening.backoffBase, maximum: opening.backoffMaximum)
         return settings
     }

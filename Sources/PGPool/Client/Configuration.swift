@@ -46,6 +46,9 @@ extension ConnectionPool {
         /// How connections are checked and cleaned.
         public var upkeep = Upkeep()
 
+        /// Whether and how statements share connections.
+        public var sharing = Sharing()
+
         /// Prepared statements kept on each connection; 0 prepares none. Default: 256.
         public var statementCacheSize = 256
         /// How statements go to the server, unless a ``Query`` says otherwise. Default: `.cached`;
@@ -69,6 +72,15 @@ extension ConnectionPool {
             /// Whether a task that holds a connection of a full pool and asks for another gets an
             /// error instead of a deadlock. Default: true.
             public var detectsNesting = true
+        }
+
+        /// How statements of `pool.query` share connections when all are taken.
+        public struct Sharing: Sendable {
+            /// Statements that one connection carries at once; 1: none shares. Default: 64.
+            public var depth = 64
+            /// A connection whose answers stay away for longer takes no further ones, so that few
+            /// wait behind a slow statement. Default: 10 ms.
+            public var patience = Duration.milliseconds(10)
         }
 
         /// How connections are opened.

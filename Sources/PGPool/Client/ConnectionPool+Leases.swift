@@ -48,7 +48,9 @@ extension ConnectionPool {
     /// - Parameters:
     ///   - query: the statement; interpolated values are bound.
     ///   - acquireTimeout: how long to wait for a connection. Default: the configuration's.
-    ///   - statementTimeout: cancels the statement on the server after this time. Default: none.
+    ///   - statementTimeout: cancels the statement on the server after this time; such a statement
+    ///     does not share. Default: none.
+    ///   - sharing: whether it may share a connection when all are taken. Default: if it is safe.
     /// - Returns: its rows, all in memory.
     /// - Throws: ``PoolError``; ``PostgresError``; `CancellationError` at once when the task is
     ///   cancelled.
@@ -57,6 +59,7 @@ extension ConnectionPool {
         _ query: Query,
         acquireTimeout: Duration? = nil,
         statementTimeout: Duration? = nil,
+        sharing: StatementSharing = .automatic,
         fileID: StaticString = #fileID,
         line: UInt = #line
     ) async throws -> Rows {
@@ -65,7 +68,11 @@ extension ConnectionPool {
             mode: engine.configuration.statementMode
         )
         operation.timeout = statementTimeout
-        let run = StatementRun(engine: engine, operation: operation)
+        let run = StatementRun(
+            engine: engine,
+            operation: operation,
+            isShareable: engine.mayShare(operation, sharing)
+        )
         let site = RawCallSite(fileID: fileID, line: line)
         await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in

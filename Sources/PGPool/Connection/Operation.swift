@@ -15,6 +15,10 @@ final class Operation: @unchecked Sendable {
 
     let query: Query
     let kind: Kind
+    /// Whether it may have neighbours on its connection.
+    var isShared = false
+    /// Its task went on without the answer, which is still to come.
+    var isAbandoned = false
     /// Whether it ends the transaction with COMMIT.
     var isCommit = false
     /// How long it may take from when it is submitted.
@@ -84,8 +88,12 @@ final class Operation: @unchecked Sendable {
         completion?.operationFinished(self)
     }
 
-    /// The second half: wakes the task.
+    /// The second half: wakes the task, unless it went on long ago.
     func resume() {
+        if !isAbandoned { wake() }
+    }
+
+    func wake() {
         isOver.store(true, ordering: .releasing)
         continuation?.resume()
     }

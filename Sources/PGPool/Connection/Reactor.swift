@@ -52,6 +52,8 @@ public final class Reactor: TaskExecutor {
         var isShutDown = false
     }
 
+    // Proof: only the reactor's own thread uses it.
+    nonisolated(unsafe) private var corked: [Session] = []
     private let poller: any Poller
     private let state = Mutex(State())
     let crew: ReactorCrew?
@@ -204,6 +206,7 @@ public final class Reactor: TaskExecutor {
             // All answers are read before the next statements are sent: each send lets another
             // thread in, which would break up the batch.
             for operation in batch.arrived { operation.complete() }
+            uncork()
             batch.finished.append(contentsOf: batch.arrived)
             batch.arrived.removeAll(keepingCapacity: true)
             // Waking a task costs more than all the rest if its thread sleeps, so tasks are woken
@@ -214,9 +217,21 @@ public final class Reactor: TaskExecutor {
             }
             if batch.jobs.count >= Self.sharedBatch { crew?.share(&batch.jobs) }
             for job in batch.jobs { job.run() }
+            uncork()
             batch.jobs.removeAll(keepingCapacity: true)
         }
         poller.close()
+    }
+
+    /// Calls the session's `uncork` when this thread has worked off its batch. To be called on it.
+    func uncorkLater(_ session: Session) {
+        corked.append(session)
+    }
+
+    private func uncork() {
+        guard !corked.isEmpty else { return }
+        for session in corked { session.uncork() }
+        corked.removeAll(keepingCapacity: true)
     }
 
     /// Tasks that are woken together at the most.

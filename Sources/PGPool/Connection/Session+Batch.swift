@@ -46,8 +46,8 @@ extension Session {
         _ state: inout State
     ) -> Bool {
         // Before version 17, libpq sends at every sync: without this, a packet for each statement.
-        Cork.set(true, on: state.descriptor)
-        defer { Cork.set(false, on: state.descriptor) }
+        setCork(1, state)
+        defer { if !state.isCorked { setCork(0, state) } }
         let end = min(batch.nextToSend + Self.statementsPerTurn, batch.items.count)
         while batch.nextToSend < end {
             guard send(batch.nextToSend, of: batch, operation, connection, &state) else {
@@ -147,7 +147,7 @@ extension Session {
             guard index < batch.nextToSend else { break }
             guard batch.items[index].sending.precedingResults > 0 else {
                 let item = batch.items[index]
-                noteTag(result, of: item.query, item.sending, &state)
+                noteTag(result, of: operation, item.query, item.sending, &state)
                 if !batch.isIsolated { batch.current += 1 }
                 // An abandoned batch keeps nothing.
                 guard operation.outcome == nil else { break }
@@ -234,6 +234,7 @@ extension Session {
             let isAlone = batch.items[first...].allSatisfy { $0.sending.unusable != nil }
             if !batch.isIsolated || isAlone {
                 let error = batch.items[first].error
+                if !batch.isIsolated { forgetAll(of: batch, like: first, &state) }
                 batch.rewind(to: batch.isIsolated ? first : 0)
                 sendAgain(operation, error, &state)
                 return true
@@ -241,6 +242,15 @@ extension Session {
         }
         finish(batch, of: operation, state)
         return false
+    }
+
+    /// One transaction says so of the first only; the others will be found in the same state.
+    private func forgetAll(of batch: StatementBatch, like index: Int, _ state: inout State) {
+        for item in batch.items[..<batch.nextToSend] {
+            var sending = item.sending
+            sending.unusable = batch.items[index].sending.unusable
+            forgetUnusable(sending, of: item.query, &state)
+        }
     }
 
     /// Gives every statement of the batch what is true for it.

@@ -27,6 +27,30 @@ extension Session {
         if isFinished { operation.finish() }
     }
 
+    /// The task that waits for a shared statement was cancelled. A cancel request could reach a
+    /// neighbour, so what was sent goes on, and its answer is thrown away.
+    func abandon(_ operation: Operation) {
+        enum Place { case elsewhere, pending, sent }
+        let place = state.withLock { state -> Place in
+            operation.isCancelled = true
+            guard operation.outcome == nil else { return .elsewhere }
+            if let index = state.pending.firstIndex(where: { $0 === operation }) {
+                state.pending.remove(at: index)
+                operation.outcome = .failure(CancellationError())
+                return .pending
+            }
+            guard state.sent.contains(where: { $0 === operation }) else { return .elsewhere }
+            operation.outcome = .failure(CancellationError())
+            operation.isAbandoned = true
+            return .sent
+        }
+        switch place {
+        case .elsewhere: break
+        case .pending: operation.finish()
+        case .sent: operation.wake()
+        }
+    }
+
     /// A statement's time is over: cancel it, and let the server's answer tell what became of it.
     func deadlinePassed() {
         let now = Instant.now

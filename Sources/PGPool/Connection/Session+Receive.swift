@@ -50,10 +50,20 @@ extension Session {
                 }
                 continue
             }
+            let isCopy = Self.isCopy(result)
             take(result, for: operation, connection, &state, into: &finished)
+            // libpq gives this result again and again until the copy is over.
+            if isCopy, state.isLost { return }
             if state.isLost, state.sent.first === operation, PQisBusy(connection) != 0 { return }
         }
         discardUnasked(connection, &state)
+    }
+
+    private static func isCopy(_ result: OpaquePointer) -> Bool {
+        switch PQresultStatus(result) {
+        case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH: true
+        default: false
+        }
     }
 
     /// Between statements the server sends nothing but notices, notifications, and a last word.
@@ -83,7 +93,7 @@ extension Session {
                 operation.sending.precedingResults -= 1
                 PQclear(result)
             } else {
-                noteTag(result, of: operation.query, operation.sending, &state)
+                noteTag(result, of: operation, operation.query, operation.sending, &state)
                 operation.add(ResultHandle(result))
             }
             return
@@ -112,8 +122,11 @@ extension Session {
             state.settling = nil
             state.mustSettle = state.cancelsInFlight > 0
         }
-        // An abandoned one has its outcome: its task has gone on already.
-        guard operation.outcome == nil else { return }
+        // One that was cancelled has its outcome: its task has gone on already.
+        guard operation.outcome == nil else {
+            if operation.isAbandoned { finished.append(operation) }
+            return
+        }
         if operation.didTimeOut, operation.error?.sqlState == .queryCanceled {
             operation.outcome = .failure(Self.timeout(of: operation, .rolledBack))
         } else {
@@ -204,7 +217,8 @@ extension Session {
     /// Notes what a command did to the session, so that the next lease does not inherit it.
     func noteTag(
         _ result: OpaquePointer,
-        of query: Query,
+        of operation: Operation,
+        _ query: Query,
         _ sending: StatementSending,
         _ state: inout State
     ) {
@@ -216,6 +230,7 @@ extension Session {
         case UInt8(ascii: "S") where tag[2] == CChar(UInt8(ascii: "L")):
             if sending.changesSession { state.isDirty = true }
         default:
+            if operation.isShared { refuseToShare(operation, &state) }
             switch SessionEffect(tag: String(cString: tag), sql: query.sql) {
             case .none: break
             case .settings: state.isDirty = true
@@ -226,23 +241,36 @@ extension Session {
         }
     }
 
+    /// A statement turned out to be one that must not have neighbours: nobody uses the connection
+    /// any more.
+    private func refuseToShare(_ operation: Operation, _ state: inout State) {
+        let error = PostgresError(
+            sqlState: .featureNotSupported,
+            message: "the statement must not share a connection: run it with sharing: .never",
+            failureClass: .outcomeUnknown,
+            sql: operation.query.sql
+        )
+        operation.error = operation.error ?? error
+        noteLost(&state, message: "a neighbour's statement changed the session")
+    }
+
     /// Takes every statement out with the class that is true for it: the connection is gone.
     func takeAll(_ state: inout State) -> [Operation] {
         var finished: [Operation] = []
         for (operation, wasSent) in state.sent.map({ ($0, true) })
             + state.pending.map({ ($0, false) })
-        where operation.outcome == nil {
+        where operation.outcome == nil || operation.isAbandoned {
+            finished.append(operation)
+            if operation.isAbandoned { continue }
             if let batch = operation.batch {
                 finish(batch, of: operation, state)
                 operation.outcome = .success
-                finished.append(operation)
                 continue
             }
             let phase = wasSent ? operation.phase : .nothingSent
             let error =
                 operation.error ?? lostError(state, phase: phase, sql: operation.query.sql)
             operation.outcome = .failure(error)
-            finished.append(operation)
         }
         state.sent.removeAll()
         state.pending.removeAll()

@@ -18,6 +18,7 @@ extension Session {
                 return
             }
             if mayFollow(operation, state) {
+                if operation.isShared { cork(&state) }
                 send(operation, &state)
             } else {
                 state.pending.append(operation)

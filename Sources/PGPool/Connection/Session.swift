@@ -16,6 +16,8 @@ final class Session: ReactorHandler {
         var descriptor: Int32
         var isPipelining = false
         var wantsToWrite = false
+        /// The system holds back what is sent.
+        var isCorked = false
         /// Sent, in the order in which their answers come.
         var sent = Deque<Operation>()
         /// To be sent when what was sent is answered.
@@ -143,6 +145,15 @@ final class Session: ReactorHandler {
         case PQTRANS_INTRANS, PQTRANS_INERROR: return .needsReset
         case PQTRANS_ACTIVE: return .busy
         default: return .lost
+        }
+    }
+
+    /// In what condition the session is after one of the statements that share it.
+    func sharedCondition() -> SessionCondition {
+        state.withLock { state in
+            guard state.connection != nil, !state.isLost else { return .lost }
+            if state.sent.isEmpty, state.pending.isEmpty { return condition(state) }
+            return state.isDirty ? .needsReset : .clean
         }
     }
 

@@ -2,8 +2,7 @@
 /// recently goes first.
 struct StatementCache {
     private struct Entry {
-        var text: String
-        var isASCII: Bool
+        var text: StatementKey
         var types: [PostgresType]
         var name: String
         /// Worked out once, since it reads the text.
@@ -28,7 +27,7 @@ struct StatementCache {
     /// In no order; `places` and the links tell.
     private var entries: [Entry] = []
     /// By text; nearly always there is one for a text.
-    private var places: [String: [Int]] = [:]
+    private var places: [StatementKey: [Int]] = [:]
     private var newest = 0
     private var oldest = 0
     private var nextName: UInt64 = 0
@@ -44,7 +43,9 @@ struct StatementCache {
 
     mutating func lookUp(_ query: Query) -> Lookup {
         let values = query.parameters.values
-        if let place = places[query.sql]?.first(where: { Self.fits(entries[$0], query) }) {
+        if let place = places[StatementKey(query.sql)]?
+            .first(where: { Self.fits(entries[$0], values) })
+        {
             touch(place)
             return .prepared(
                 name: entries[place].name,
@@ -58,7 +59,7 @@ struct StatementCache {
         nextName += 1
         let name = prefix + String(nextName)
         let changesSession = StatementText.changesSession(query.sql)
-        insert(query.sql, types: values.map(\.type), name, changesSession)
+        insert(StatementKey(query.sql), types: values.map(\.type), name, changesSession)
         return .prepare(
             name: name,
             changesSession: changesSession,
@@ -68,14 +69,8 @@ struct StatementCache {
     }
 
     /// Compared in place: a list of types made for every look-up would cost more than the look-up.
-    ///
-    /// Texts that are equal to Swift may differ to the server, which takes a letter and its accent for
-    /// two characters. Where one of them is ASCII, a different one has more bytes.
-    private static func fits(_ entry: Entry, _ query: Query) -> Bool {
-        let values = query.parameters.values
-        guard entry.types.count == values.count, entry.text.utf8.count == query.sql.utf8.count,
-            entry.isASCII || entry.text.utf8.elementsEqual(query.sql.utf8)
-        else { return false }
+    private static func fits(_ entry: Entry, _ values: [Parameters.Value]) -> Bool {
+        guard entry.types.count == values.count else { return false }
         for index in values.indices where entry.types[index] != values[index].type {
             return false
         }
@@ -84,14 +79,16 @@ struct StatementCache {
 
     /// Forgets a statement that the server does not have.
     mutating func remove(_ text: String, named name: String) {
-        guard let place = places[text]?.first(where: { entries[$0].name == name }) else { return }
+        guard let place = places[StatementKey(text)]?.first(where: { entries[$0].name == name })
+        else { return }
         _ = remove(at: place)
     }
 
     /// Forgets a statement that the server has and cannot run any more.
     mutating func retire(_ text: String, named name: String) {
-        guard places[text]?.contains(where: { entries[$0].name == name }) ?? false else { return }
-        remove(text, named: name)
+        guard let place = places[StatementKey(text)]?.first(where: { entries[$0].name == name })
+        else { return }
+        _ = remove(at: place)
         stale.append(name)
     }
 
@@ -104,7 +101,7 @@ struct StatementCache {
     // MARK: - Order of use
 
     private mutating func insert(
-        _ text: String,
+        _ text: StatementKey,
         types: [PostgresType],
         _ name: String,
         _ changesSession: Bool
@@ -114,7 +111,6 @@ struct StatementCache {
         entries.append(
             Entry(
                 text: text,
-                isASCII: text.utf8.allSatisfy { $0 < 128 },
                 types: types,
                 name: name,
                 changesSession: changesSession,

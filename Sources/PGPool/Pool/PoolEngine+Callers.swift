@@ -39,17 +39,29 @@ extension PoolEngine {
         var effects = PoolEffects()
         let answer = state.withLock { state -> Answer in
             let held = state.machine.isFull ? heldLease(task, state) : nil
-            let decision = state.machine.acquire(
-                deadline: deadline,
-                holdsLease: held != nil,
-                at: now,
-                into: &state.actions
-            )
+            let isShareable = run?.isShareable ?? false
+            let decision =
+                isShareable
+                ? state.machine.acquireShared(
+                    deadline: deadline,
+                    holdsLease: held != nil,
+                    at: now,
+                    into: &state.actions
+                )
+                : state.machine.acquire(
+                    deadline: deadline,
+                    holdsLease: held != nil,
+                    at: now,
+                    into: &state.actions
+                )
             let answer: Answer
             switch decision {
             case .granted(let id):
+                let lease =
+                    isShareable
+                    ? state.joinLease(id, at: now) : state.beginLease(id, site, task, at: now)
                 answer =
-                    state.beginLease(id, site, task, at: now).map { .lease($0) }
+                    lease.map { .lease($0) }
                     ?? .refused(refusal(.shutDown, site, nil, at: now, state))
             case .queued(let id):
                 let waiter = Waiter(site: site, task: task, enqueuedAt: now, statement: run)
@@ -146,6 +158,7 @@ extension PoolEngine {
     /// Takes a lease back: the connection goes to the next waiter, or to rest, or is cleaned or
     /// closed, as its condition says.
     func release(_ lease: Lease) {
+        guard !lease.isShared else { return releaseShared(lease) }
         let condition = lease.session.endLease()
         let now = Instant.now
         let connection = lease.connection
@@ -164,6 +177,24 @@ extension PoolEngine {
         }
         if !effects.isEmpty { perform(effects) }
         observe(.leaseReleased(useTime: now - leasedAt))
+    }
+
+    /// A statement that may have neighbours is over.
+    private func releaseShared(_ lease: Lease) {
+        let condition = lease.session.sharedCondition()
+        let now = Instant.now
+        var effects = PoolEffects()
+        state.withLock { state in
+            state.machine.releaseShared(
+                lease.connection.id,
+                Self.outcome(condition),
+                at: now,
+                into: &state.actions
+            )
+            if !state.actions.isEmpty { collect(&state, into: &effects) }
+        }
+        if !effects.isEmpty { perform(effects) }
+        observe(.leaseReleased(useTime: now - lease.sharedAt))
     }
 
     private static func outcome(_ condition: SessionCondition) -> ReleaseOutcome {

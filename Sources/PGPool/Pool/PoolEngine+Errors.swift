@@ -87,9 +87,12 @@ extension PoolEngine {
     private func phase(_ state: State) -> PoolError.Phase {
         let counts = state.machine.counts
         if state.machine.isPaused { return .paused }
-        if counts.quarantined > 0, counts.leased + counts.opening == 0 { return .validating }
+        if counts.quarantined > 0, counts.leased + counts.shared + counts.opening == 0 {
+            return .validating
+        }
         let isConnecting = counts.opening > 0 || state.machine.consecutiveFailures > 0
-        return isConnecting && counts.total < state.machine.limit || counts.leased == 0
+        return isConnecting && counts.total < state.machine.limit
+            || counts.leased + counts.shared == 0
             ? .connecting : .waiting
     }
 

@@ -28,6 +28,7 @@ final class PoolEngine: Sendable {
     let target: DialTarget
     /// The configuration's, in nanoseconds: it is added up on every acquire.
     let acquireTimeout: Int64
+    let sharing = SharingCache()
     let state: Mutex<State>
     let statementCounters = StatementCounters()
 
@@ -99,6 +100,12 @@ final class PoolEngine: Sendable {
             guard let lease = state.beginLease(id, waiter.site, waiter.task, at: now) else {
                 return
             }
+            waiter.outcome = .success(lease)
+            effects.append(.resume(waiter, waiter.continuation, now - waiter.enqueuedAt))
+        case .join(let id, let waiterID):
+            guard let waiter = state.takeWaiter(waiterID) else { return }
+            let now = Instant.now
+            guard let lease = state.joinLease(id, at: now) else { return }
             waiter.outcome = .success(lease)
             effects.append(.resume(waiter, waiter.continuation, now - waiter.enqueuedAt))
         case .fail(let waiterID, let failure):
@@ -185,6 +192,19 @@ extension PoolEngine.State {
             session: session,
             number: session.beginLease(),
             filledPool: machine.isFull
+        )
+    }
+
+    /// The right to run one statement on a connection that may carry others.
+    func joinLease(_ id: ConnectionID, at now: Instant) -> Lease? {
+        guard let connection = connection(id), let session = connection.session else { return nil }
+        return Lease(
+            connection: connection,
+            session: session,
+            number: 0,
+            filledPool: false,
+            isShared: true,
+            sharedAt: now
         )
     }
 

@@ -32,6 +32,9 @@ struct Lease: Sendable {
     let number: UInt64
     /// Whether every connection was leased when this one was.
     let filledPool: Bool
+    /// The right to run one statement beside others', not to the connection as a whole.
+    var isShared = false
+    var sharedAt = Instant(nanoseconds: 0)
 }
 
 /// What a task holds of pools, for it and the child tasks that it makes to find.

@@ -15,11 +15,14 @@ final class StatementRun: OperationCompletion {
 
     let engine: PoolEngine
     let operation: Operation
+    /// Whether it may run beside others on one connection.
+    let isShareable: Bool
     private let stage = Mutex(Stage.new)
     private let isCancelled = Atomic<Bool>(false)
 
-    init(engine: PoolEngine, operation: Operation) {
+    init(engine: PoolEngine, operation: Operation, isShareable: Bool) {
         self.engine = engine
+        self.isShareable = isShareable
         self.operation = operation
         operation.completion = self
     }
@@ -38,8 +41,9 @@ final class StatementRun: OperationCompletion {
         switch outcome {
         case .success(let lease)?:
             stage.withLock { $0 = .leased(lease) }
-            if isCancelled.load(ordering: .acquiring) { lease.session.cancel(operation) }
-            lease.session.submit(operation, lease: lease.number)
+            operation.isShared = lease.isShared
+            if isCancelled.load(ordering: .acquiring) { cancel(on: lease) }
+            lease.session.submit(operation, lease: lease.isShared ? nil : lease.number)
         case .failure(let error)?:
             end(with: error)
         case nil:
@@ -69,7 +73,15 @@ final class StatementRun: OperationCompletion {
         switch stage.withLock({ $0 }) {
         case .new, .over: break
         case .waiting(let waiter): engine.cancel(waiter)
-        case .leased(let lease): lease.session.cancel(operation)
+        case .leased(let lease): cancel(on: lease)
+        }
+    }
+
+    private func cancel(on lease: Lease) {
+        if lease.isShared {
+            lease.session.abandon(operation)
+        } else {
+            lease.session.cancel(operation)
         }
     }
 

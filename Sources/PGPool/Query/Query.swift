@@ -97,7 +97,9 @@ public struct Query: Sendable, ExpressibleByStringInterpolation {
 
 extension String {
     fileprivate func replacingZeros() -> String {
-        guard utf8.contains(0) else { return self }
+        // In the bytes themselves: each statement comes by here.
+        let hasZero = utf8.withContiguousStorageIfAvailable { $0.contains(0) }
+        guard hasZero ?? utf8.contains(0) else { return self }
         var scalars = UnicodeScalarView()
         for scalar in unicodeScalars { scalars.append(scalar.value == 0 ? "\u{FFFD}" : scalar) }
         return String(scalars)
@@ -130,7 +132,7 @@ public struct Parameters: Sendable {
         var type = value.parameterType
         var isBinary = Encoded.isBinary
         if !isBinary {
-            if bytes[start...].contains(0) {
+            if bytes.withUnsafeBufferPointer({ $0[start...].contains(0) }) {
                 // libpq reads text up to a zero byte. As a binary text it arrives whole, and the
                 // server says what is wrong with it (22021) instead of storing half of it.
                 type = .text

@@ -11,7 +11,7 @@ extension EndpointStateMachine {
         if let highestTimeline, let timeline = report.timeline, timeline < highestTimeline {
             return .staleTimeline
         }
-        if host == lastWriter { return nil }
+        if host == lastWriter || isPromoted(report) { return nil }
         // Clocks differ, but a writer's knowledge grows: a new one passes the old one's soon.
         if let stamp = report.claim?.stamp, let lastStamp {
             return stamp > lastStamp ? nil : .staleKnowledge
@@ -33,7 +33,7 @@ extension EndpointStateMachine {
 
     /// A claim for another writer, newer than the candidate's own and not yet disproved.
     func contradiction(to report: NodeReport, on host: HostID) -> HostID? {
-        guard let own = report.claim?.stamp else { return nil }
+        guard let own = report.claim?.stamp, !isPromoted(report) else { return nil }
         for other in hosts {
             guard let claim = other.report?.claim, claim.writer != host, claim.stamp > own,
                 !isDisproved(claim.writer)
@@ -51,11 +51,17 @@ extension EndpointStateMachine {
         return refusal(of: report, on: id) != nil
     }
 
+    /// A timeline greater than any that was taken: there is no better proof of a promotion, whatever
+    /// others have not heard yet.
+    private func isPromoted(_ report: NodeReport) -> Bool {
+        guard let timeline = report.timeline, let highestTimeline else { return false }
+        return timeline > highestTimeline
+    }
+
     /// Whether the report proves a promotion that came after the last writer was taken.
     func isProvablyNewer(_ report: NodeReport, on host: HostID) -> Bool {
-        if let timeline = report.timeline, let highestTimeline {
-            return timeline > highestTimeline
-        }
+        if isPromoted(report) { return true }
+        if report.timeline != nil, highestTimeline != nil { return false }
         guard host != lastWriter, let stamp = report.claim?.stamp, let lastStamp else {
             return false
         }
@@ -64,9 +70,8 @@ extension EndpointStateMachine {
 
     /// Whether the report unseats a writer that still takes itself for one.
     func unseats(_ report: NodeReport) -> Bool {
-        if let timeline = report.timeline, let highestTimeline {
-            return timeline > highestTimeline
-        }
+        if isPromoted(report) { return true }
+        if report.timeline != nil, highestTimeline != nil { return false }
         guard let stamp = report.claim?.stamp, let lastStamp else { return false }
         return stamp - times.unseatMicroseconds > lastStamp
     }

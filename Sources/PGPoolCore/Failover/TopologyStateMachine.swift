@@ -67,6 +67,20 @@ package struct TopologyStateMachine: Sendable {
 
     package func id(of address: HostAddress) -> HostID? { addresses[address] }
 
+    /// The host of an Aurora instance, to translate what a node says of itself and of the writer.
+    package func id(ofInstance name: String) -> HostID? {
+        pattern.flatMap { id(of: $0.address(of: name, port: defaultPort)) }
+    }
+
+    /// Whom the endpoint is to ask for the writer: the instances once they are known, until then what
+    /// was configured. A cluster's endpoint is asked for itself only as long as nothing better is
+    /// known, because its name follows the writer late; its report must then make no claim, since the
+    /// instance behind it goes by another name.
+    package var probeTargets: [HostID] {
+        let instances = hosts.filter { !$0.isConfigured || $0.member.role != .unknown }
+        return (instances.isEmpty ? hosts : instances).map(\.member.id)
+    }
+
     // MARK: - Events
 
     package mutating func start(at now: Instant, into actions: inout Actions) {

@@ -8,6 +8,8 @@ enum LoadMode: String, CaseIterable, Codable, Sendable, ExpressibleByArgument {
     case exclusive
     /// `pool.query`, on a connection of its own.
     case statement
+    /// `pool.query`, sharing connections under saturation.
+    case shared
     /// A transaction of one statement.
     case transaction
 

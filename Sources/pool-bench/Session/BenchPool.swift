@@ -30,7 +30,8 @@ struct BenchPool: Sendable {
         switch workload.mode {
         case .idle: target(IdleOperation(pool: pool), workload)
         case .exclusive: target(ExclusiveOperation(pool: pool, workload: workload), workload)
-        case .statement: target(StatementOperation(pool: pool, workload: workload), workload)
+        case .statement, .shared:
+            target(StatementOperation(pool: pool, workload: workload), workload)
         case .transaction: target(TransactionOperation(pool: pool, workload: workload), workload)
         }
     }

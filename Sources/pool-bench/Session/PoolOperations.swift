@@ -23,13 +23,20 @@ struct ExclusiveOperation: LoadOperation {
     }
 }
 
-/// One statement on whichever connection is free first. When that was the pool alone knows.
+/// One statement on whichever connection is free first, or on a shared one. When that was the pool
+/// alone knows.
 struct StatementOperation: LoadOperation {
     let pool: ConnectionPool
     let workload: Workload
 
     func perform(_ parameter: Int32, isTimed: Bool) async throws -> UInt64 {
-        try workload.check(await pool.query(workload.query(parameter)), parameter)
+        try workload.check(
+            await pool.query(
+                workload.query(parameter),
+                sharing: workload.mode == .shared ? .automatic : .never
+            ),
+            parameter
+        )
         return 0
     }
 }

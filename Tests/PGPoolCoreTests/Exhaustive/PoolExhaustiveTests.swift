@@ -54,6 +54,19 @@ import Testing
             )
         ),
         Scope(
+            testDescription: "statements that share beside callers that do not",
+            depth: 9,
+            alphabet: .init(
+                settings: settings {
+                    $0.sharedDepth = 2
+                    $0.sharedPatience = .nanoseconds(2)
+                },
+                timeouts: [8],
+                maxWaiters: 4,
+                hasStatements: true
+            )
+        ),
+        Scope(
             testDescription: "levers: evict, pause, resume, resize",
             depth: 10,
             alphabet: .init(

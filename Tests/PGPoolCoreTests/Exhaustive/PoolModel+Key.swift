@@ -32,7 +32,10 @@ extension PoolModel {
         mixTime(armedAt ?? ModelSettings.never, &key)
         for index in connections.indices { mixConnection(index, &key) }
         key.mix(connections.count)
-        for waiter in queue { mixTime(waiter.deadline, &key) }
+        for waiter in queue {
+            mixTime(waiter.deadline, &key)
+            key.mix(waiter.isShareable)
+        }
         key.mix(queue.count)
         for index in machine.slots.idle { key.mix(Int(index)) }
         mixTime(max(machine.backoffUntil?.nanoseconds ?? 0, now), &key)
@@ -59,6 +62,11 @@ extension PoolModel {
         key.mix(connection.isReported)
         switch connection.state {
         case .free, .idle, .closing: break
+        case .shared:
+            key.mix(connection.load)
+            key.mix(connection.wasChanged)
+            key.mix(connection.isFull)
+            mixTime(max(connection.since, connection.lastUsed), &key)
         case .opening, .leased, .quarantined: mixTime(connection.since, &key)
         }
         if isSilenceOfInterest { mixTime(connection.provenAt, &key) }
@@ -84,6 +92,7 @@ extension PoolModel {
         case .quarantined(.keepAlive): 5
         case .quarantined(.reset): 6
         case .closing: 7
+        case .shared: 8
         }
     }
 

@@ -10,6 +10,7 @@ struct PoolSearch {
         var maxWaiters = 3
         var hasLevers = false
         var hasDrain = false
+        var hasStatements = false
     }
 
     let alphabet: Alphabet
@@ -54,6 +55,9 @@ struct PoolSearch {
         var events: [SimulatedEvent] = []
         if model.queue.count < alphabet.maxWaiters {
             for timeout in alphabet.timeouts {
+                if alphabet.hasStatements {
+                    events.append(.acquireShared(timeout: timeout, holdsLease: false))
+                }
                 events.append(.acquire(timeout: timeout, holdsLease: false))
             }
             if model.leased == model.limit {
@@ -91,6 +95,12 @@ struct PoolSearch {
             events.append(.release(id, .needsReset))
             events.append(.release(id, .unusable(.unusable)))
             if !model.connections[index].isLost { events.append(.lost(id)) }
+        case .shared:
+            events.append(.releaseShared(id, .reusable))
+            events.append(.releaseShared(id, .needsReset))
+            events.append(.releaseShared(id, .unusable(.unusable)))
+            if !model.connections[index].isLost { events.append(.lost(id)) }
+            events.append(.advance(3))
         case .quarantined:
             events.append(.quarantineEnded(id, isUsable: true))
             events.append(.quarantineEnded(id, isUsable: false))

@@ -64,7 +64,7 @@ struct EndpointTests {
         try answer(0, first ?? writer(1))
         try answer(1, reader)
         try answer(2, reader)
-        while machine.state != .healthy {
+        for _ in 0..<100 where machine.state != .healthy {
             for host in UInt32(0)..<3 where probe(host) != nil {
                 try answer(host, host == 0 ? first ?? writer(1) : reader)
             }
@@ -222,6 +222,24 @@ struct EndpointTests {
         #expect(machine.writer == nil)
         try fail(1, .unreachable)
         #expect(machine.writer == HostID(0))
+    }
+
+    @Test("A greater timeline counts, whatever others have not heard yet")
+    mutating func timelineOverClaims() throws {
+        func told(_ host: UInt32, _ names: UInt32, _ stamp: Int64, _ timeline: UInt32?)
+            -> NodeReport
+        {
+            NodeReport(
+                isInRecovery: timeline == nil,
+                timeline: timeline,
+                claim: NodeReport.Claim(writer: HostID(names), stamp: stamp)
+            )
+        }
+        try becomeHealthy(told(0, 0, 1_000, 1))
+        machine.hostHung(HostID(0), at: now, into: &actions)
+        try answer(2, told(2, 0, 2_000, nil))
+        try answer(1, told(1, 1, 900, 2))
+        #expect(machine.writer == HostID(1))
     }
 
     @Test("On Aurora the next writer proves itself by newer knowledge and is taken at once")

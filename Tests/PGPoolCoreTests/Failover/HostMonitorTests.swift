@@ -97,6 +97,18 @@ struct HostMonitorTests {
         }
     }
 
+    @Test("Only misses in a row count: an answer in between clears the host")
+    func inARow() throws {
+        var world = World(machine: HostMonitorStateMachine())
+        try world.feed { $0.start(at: $1, into: &$2) }
+        for _ in 0..<10 {
+            for _ in 1..<world.machine.settings.misses { try world.nextTimer() }
+            try world.answer()
+            try world.nextTimer()
+        }
+        #expect(world.reports.isEmpty)
+    }
+
     @Test("An answer to a ping that was given up, and everything after a stop, changes nothing")
     func late() throws {
         var world = World(machine: HostMonitorStateMachine())

@@ -59,10 +59,14 @@ struct TopologyTests {
     @Test("Aurora's view gives the instances and their roles; DNS is not asked")
     mutating func discovers() throws {
         machine.start(at: now, into: &actions)
+        #expect(machine.probeTargets == [HostID(0)])
         try answer(0, view("a", ["a", "b"], at: 100))
         #expect(names == ["shop:unknown", "a:writer", "b:reader"])
         #expect(machine.writer == HostID(1))
         #expect(actions.contains { if case .changed = $0 { true } else { false } })
+        #expect(machine.id(ofInstance: "b") == HostID(2) && machine.id(ofInstance: "z") == nil)
+        // The cluster's endpoint has served its purpose.
+        #expect(machine.probeTargets == [HostID(1), HostID(2)])
     }
 
     @Test("A view older than the newest one changes nothing, until nothing else is heard")

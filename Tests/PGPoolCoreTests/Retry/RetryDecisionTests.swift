@@ -56,6 +56,22 @@ struct RetryDecisionTests {
         #expect(isRetry(decide(.outcomeUnknown, .statement, isIdempotent: true)))
     }
 
+    @Test("What is half done is not repeated, whatever its class")
+    mutating func partial() {
+        var verdict = FailureVerdict(failureClass: .rolledBack, connection: .keep, endpoint: .fine)
+        verdict.isPartial = true
+        let question = RetryQuestion(
+            verdict: verdict,
+            work: .statement,
+            isIdempotent: true,
+            attempts: 1,
+            deadline: now + .seconds(5)
+        )
+        let decision = RetryPolicy()
+            .decide(question, at: now, budget: &budget, using: &generator)
+        #expect(decision == .giveUp(.deterministic))
+    }
+
     @Test("A statement inside a transaction is not repeated by itself")
     mutating func part() {
         #expect(decide(.rolledBack, .partOfTransaction) == .giveUp(.partOfTransaction))

@@ -10,6 +10,7 @@ extension PoolModel {
             case .close(let id, let reason): try close(id, reason)
             case .probe(let id, let purpose): try probe(id, purpose)
             case .grant(let id, let waiter): try grant(id, to: waiter)
+            case .join(let id, let waiter): try join(id, waiter)
             case .fail(let waiter, let failure): try fail(waiter, failure)
             case .scheduleTimer(let deadline): try schedule(deadline.nanoseconds)
             case .reportLongLease(let id): try report(id)
@@ -50,7 +51,7 @@ extension PoolModel {
             "close(\(id), \(reason)) of what is gone or being closed"
         )
         let connection = connections[index]
-        if connection.state == .leased {
+        if connection.state == .leased || connection.state == .shared, !connection.isSpoilt {
             try require(
                 reason == .shutdown && phase == .draining && leasesUntil <= now
                     && (queueUntil <= now || queue.isEmpty),
@@ -136,7 +137,7 @@ extension PoolModel {
         connections[index].isReported = false
     }
 
-    private var closing: Int {
+    var closing: Int {
         var count = 0
         for index in connections.indices where connections[index].state == .closing { count += 1 }
         return count

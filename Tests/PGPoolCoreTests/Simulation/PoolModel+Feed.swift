@@ -34,7 +34,7 @@ extension PoolModel {
         }
     }
 
-    private func checkRefusal(
+    func checkRefusal(
         _ refusal: AcquireRefusal,
         _ deadline: Int64,
         _ holdsLease: Bool,

@@ -27,6 +27,12 @@ extension PoolModel {
                 "slot \(index) is \(slot.state) \(slot.serial), the world says \(connection)"
             )
             counts.add(1, to: connection.state)
+            try require(
+                connection.state != .shared
+                    || slot.load == connection.load
+                        && 1...max(2, machine.settings.sharedDepth) ~= slot.load,
+                "slot \(index) carries \(slot.load), the world says \(connection.load)"
+            )
             earliest = min(earliest, nextDuty(connection))
             if connection.generation < generation {
                 try require(
@@ -43,7 +49,7 @@ extension PoolModel {
     /// When the machine must be called for this connection.
     private func nextDuty(_ connection: Connection) -> Int64 {
         switch connection.state {
-        case .free, .closing:
+        case .free, .closing, .shared:
             return ModelSettings.never
         case .opening:
             return connection.since + settings.openingTimeout
@@ -111,10 +117,13 @@ extension PoolModel {
         case .closing:
             try require(phase == .draining && queue.isEmpty, "closes with \(queue)")
             let counts = machine.counts
-            try require(total == counts.leased + counts.closing, "closes with \(counts)")
+            try require(
+                total == counts.leased + counts.shared + counts.closing,
+                "closes with \(counts)"
+            )
             try require(total > 0, "has nothing to close and does not finish")
             try require(
-                event != .timerFired || leasesUntil > now || counts.leased == 0,
+                event != .timerFired || leasesUntil > now || counts.leased + counts.shared == 0,
                 "waits for leases past \(leasesUntil)"
             )
         case .closed:

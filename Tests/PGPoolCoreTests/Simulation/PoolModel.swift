@@ -20,16 +20,24 @@ struct PoolModel: Sendable {
         /// It came back from its lease in a state that cannot be cleaned.
         var isSpoilt = false
         var isReported = false
+        /// The statements on it while it is shared.
+        var load = 0
+        /// It was filled and takes nothing before half of it is over.
+        var isFull = false
+        /// A statement on it changed the session.
+        var wasChanged = false
     }
 
     struct Waiter: Sendable {
         let id: WaiterID
         let deadline: Int64
+        var isShareable = false
     }
 
     struct Grant: Sendable {
         let connection: ConnectionID
         let waiter: WaiterID
+        var isShared = false
     }
 
     enum Phase: Hashable, Sendable {
@@ -60,6 +68,8 @@ struct PoolModel: Sendable {
     var queueUntil = ModelSettings.never
     var leasesUntil = ModelSettings.never
     var isFailing = false
+    /// The connection that last began to be shared during the present event.
+    var lastShared: ConnectionID?
     /// Leases given from the queue during the last event.
     var grants: [Grant] = []
     /// The last event.
@@ -93,6 +103,7 @@ struct PoolModel: Sendable {
         self.event = event
         actions.removeAll(keepingCapacity: true)
         grants.removeAll(keepingCapacity: true)
+        lastShared = nil
         let wasFinished = phase == .finished
         let totalBefore = total
         try feed(event)
@@ -111,8 +122,10 @@ struct PoolModel: Sendable {
         switch event {
         case .start: machine.start(at: instant, into: &actions)
         case .acquire(let timeout, let holdsLease): try acquire(timeout, holdsLease)
+        case .acquireShared(let timeout, let holdsLease): try acquireShared(timeout, holdsLease)
         case .cancel(let waiter): try cancel(waiter)
         case .release(let id, let outcome): release(id, outcome)
+        case .releaseShared(let id, let outcome): releaseShared(id, outcome)
         case .connected, .connectFailed, .closed, .lost, .quarantineEnded:
             try feedConnection(event)
         case .timerFired: try fireTimer()
@@ -193,6 +206,6 @@ struct PoolModel: Sendable {
     private mutating func account(_ amount: Int, _ state: SlotState) {
         if state != .free { total += amount }
         if state == .opening { opening += amount }
-        if state == .leased { leased += amount }
+        if state == .leased || state == .shared { leased += amount }
     }
 }

@@ -35,6 +35,8 @@ struct PoolSimulation {
     var patience: Int64 = 0
     var acquireWeight = 30
     var controlWeight = 2
+    /// How many of a hundred callers want one statement run.
+    var statementShare = 50
     /// Grants to callers that are being cancelled.
     var racing: [PoolModel.Grant] = []
     /// Names of what is gone, for events that come too late.
@@ -111,6 +113,8 @@ struct PoolSimulation {
         settings.openingTimeout = pick([.milliseconds(20), .milliseconds(100), .seconds(1)])
         settings.maxLifetime = pick([nil, .milliseconds(80), .milliseconds(500), .seconds(2)])
         settings.idleTimeout = pick([nil, .milliseconds(50), .milliseconds(400)])
+        settings.sharedDepth = pick([0, 2, 3, 8])
+        settings.sharedPatience = pick([.zero, .milliseconds(2), .seconds(5)])
         settings.validationBypass = pick([.zero, .milliseconds(5), .milliseconds(50), .seconds(1)])
         settings.keepAliveInterval = pick([nil, .milliseconds(40), .milliseconds(300)])
         settings.quarantineTimeout = pick([.milliseconds(10), .milliseconds(100)])
@@ -126,6 +130,7 @@ struct PoolSimulation {
         patience = [5, 60, 400, 3_000][draw(4)]
         acquireWeight = [15, 30, 45][draw(3)]
         controlWeight = [1, 2, 6][draw(3)]
+        statementShare = [0, 20, 60, 95][draw(4)]
     }
 
     private mutating func replacePool() {
@@ -145,7 +150,11 @@ extension PoolSimulation {
         if let race = racing.popLast() {
             // The caller was cancelled after the grant was decided: it hands the lease back.
             try apply(.cancel(race.waiter))
-            try apply(.release(race.connection, .reusable))
+            try apply(
+                race.isShared
+                    ? .releaseShared(race.connection, .reusable)
+                    : .release(race.connection, .reusable)
+            )
             return
         }
         if model.isTimerDue, chance(85) {
@@ -176,7 +185,10 @@ extension PoolSimulation {
             case 2: ModelSettings.never
             default: milliseconds(Int(patience)) + 1
             }
-        return .acquire(timeout: timeout, holdsLease: draw(12) == 0)
+        let holdsLease = draw(12) == 0
+        return chance(statementShare)
+            ? .acquireShared(timeout: timeout, holdsLease: holdsLease)
+            : .acquire(timeout: timeout, holdsLease: holdsLease)
     }
 
     private mutating func drawPause() -> Int64 {
@@ -221,6 +233,13 @@ extension PoolSimulation {
             case 8: return .connected(id)
             default: return nil
             }
+        case .shared:
+            switch draw(30) {
+            case 0: return .releaseShared(id, .needsReset)
+            case 1: return .releaseShared(id, .unusable(.unusable))
+            case 2: return .lost(id)
+            default: return .releaseShared(id, .reusable)
+            }
         case .leased:
             switch draw(20) {
             case 0: return .release(id, .needsReset)
@@ -253,7 +272,8 @@ extension PoolSimulation {
     private mutating func drawStale() -> SimulatedEvent? {
         if chance(30), let formerWaiter { return .cancel(formerWaiter) }
         guard let stale, !model.isCurrent(stale) else { return nil }
-        switch draw(6) {
+        switch draw(7) {
+        case 5: return .releaseShared(stale, .needsReset)
         case 0: return .connected(stale)
         case 1: return .connectFailed(stale, .deterministic)
         case 2: return .closed(stale)
@@ -322,6 +342,7 @@ extension PoolSimulation {
                 switch model.connections[index].state {
                 case .opening: try apply(.connected(id))
                 case .leased: try apply(.release(id, .reusable))
+                case .shared: try apply(.releaseShared(id, .reusable))
                 case .quarantined: try apply(.quarantineEnded(id, isUsable: true))
                 case .closing: try apply(.closed(id))
                 case .free, .idle: break

@@ -4,8 +4,11 @@ import PGPoolCore
 enum SimulatedEvent: Hashable, Sendable {
     case start
     case acquire(timeout: Int64, holdsLease: Bool)
+    /// One statement that may share a connection.
+    case acquireShared(timeout: Int64, holdsLease: Bool)
     case cancel(WaiterID)
     case release(ConnectionID, ReleaseOutcome)
+    case releaseShared(ConnectionID, ReleaseOutcome)
     case connected(ConnectionID)
     case connectFailed(ConnectionID, ConnectFailure)
     case closed(ConnectionID)
@@ -42,6 +45,7 @@ struct ModelSettings: Sendable {
     let openingTimeout: Int64
     let quarantineTimeout: Int64
     let validationBypass: Int64
+    let sharedPatience: Int64
     let maxLifetime: Int64
     let keepAliveInterval: Int64
     let longLeaseThreshold: Int64
@@ -54,6 +58,7 @@ struct ModelSettings: Sendable {
         }
         openingTimeout = settings.openingTimeout.wholeNanoseconds
         quarantineTimeout = settings.quarantineTimeout.wholeNanoseconds
+        sharedPatience = settings.sharedPatience.wholeNanoseconds
         validationBypass = settings.validationBypass.wholeNanoseconds
         maxLifetime = nanoseconds(settings.maxLifetime)
         keepAliveInterval = nanoseconds(settings.keepAliveInterval)

@@ -116,6 +116,17 @@ struct DecodableRowsIntegrationTests {
             #expect(json.reason == .outOfRange && !"\(json)".contains("secret"))
             let count = try await failure(pool, "SELECT 1, 2") { _ = try $0.decode((Int).self) }
             #expect(count.reason == .columnCount)
+            let tuple = try await failure(pool, "SELECT 1 AS a, 300 AS b UNION ALL SELECT 2, NULL")
+            {
+                _ = try $0.decode((Int, Int?).self)
+                _ = try $0.decode((Int, Int).self)
+            }
+            #expect(tuple.reason == .null && tuple.column == "b" && tuple.row == 1)
+            #expect(tuple.type == .int4 && tuple.expected == "Int")
+            let row = try await failure(pool, "SELECT 1 AS a, 300 AS b") {
+                _ = try $0[0].decode((Int, Int8).self)
+            }
+            #expect(row.reason == .outOfRange && row.column == "b" && row.expected == "Int8")
             let position = try await failure(pool, "SELECT 1") {
                 _ = try $0[0].decode(Int.self, at: 1)
             }

@@ -39,8 +39,6 @@ struct InjectionIntegrationTests {
             on: Servers.plain.value,
             maxConnections: 1,
             configure: {
-                // Some names differ only in how an accent is written: each is prepared anew.
-                $0.statementCacheSize = 0
                 $0.serverSettings = [
                     "search_path": schema, "standard_conforming_strings": standardStrings,
                 ]

@@ -34,6 +34,30 @@ struct NumericRoundTripIntegrationTests {
         }
     }
 
+    @Test("Text with exponents means what it means to the server")
+    func exponents() async throws {
+        let texts = generate(33) { generator -> String in
+            let text = generator.numericText()
+            let exponent = Int.random(in: -90...90, using: &generator)
+            let mark = Bool.random(using: &generator) ? "e" : "E+"
+            return text + (exponent < 0 ? "e\(exponent)" : "\(mark)\(exponent)")
+        }
+        try await withPool(on: Servers.plain.value) { pool in
+            let rows = try await pool.query(
+                """
+                SELECT t, t::numeric, t::numeric::text FROM unnest(\(texts)::text[]) t
+                """
+            )
+            #expect(rows.count == texts.count)
+            for (text, value, written) in try rows.decode((String, PostgresNumeric, String).self) {
+                #expect(PostgresNumeric(text) == value, "\(text)")
+                #expect(
+                    value.description == written && PostgresNumeric(text)?.description == written
+                )
+            }
+        }
+    }
+
     @Test("The server orders and equates as we do")
     func order() async throws {
         let values =

@@ -1,0 +1,162 @@
+/// Statements that share connections when every connection is taken.
+///
+/// A shared connection carries single statements of several callers, each a transaction of its own.
+/// Callers that want a connection for themselves are not starved: for each of them that waits, one
+/// shared connection takes no further statements, and goes to the oldest waiter when it is empty.
+/// Nor are statements: a connection that becomes free goes to the oldest waiter of either kind, and
+/// if that is a statement, others that may share come along.
+extension PoolStateMachine {
+    /// A caller wants one statement run, on a connection that may carry others.
+    ///
+    /// `granted` means that the statement goes onto the connection now; it comes back through
+    /// `releaseShared`.
+    package mutating func acquireShared(
+        deadline: Instant,
+        holdsLease: Bool = false,
+        at now: Instant,
+        into actions: inout Actions
+    ) -> AcquireDecision {
+        guard settings.sharedDepth > 1 else {
+            return acquire(deadline: deadline, holdsLease: holdsLease, at: now, into: &actions)
+        }
+        guard lifecycle == .running else { return .refused(.shutDown) }
+        if !isPaused {
+            if waiters.isEmpty, let id = takeFreshIdle(at: now, into: &actions) {
+                begin(id, at: now, into: &actions)
+                return .granted(id)
+            }
+            if waiters.shareableCount == 0, let id = joinable(at: now) {
+                add(to: id)
+                return .granted(id)
+            }
+        }
+        if let refusal = reasonToRefuse(deadline, holdsLease, at: now) {
+            provision(at: now, into: &actions)
+            return .refused(refusal)
+        }
+        let waiter = waiters.append(deadline: deadline, isShareable: true, at: now)
+        schedule(.waiter(waiter), at: deadline, into: &actions)
+        provision(at: now, into: &actions)
+        return .queued(waiter)
+    }
+
+    /// A statement is over, and others may still be on the connection.
+    package mutating func releaseShared(
+        _ id: ConnectionID,
+        _ outcome: ReleaseOutcome,
+        at now: Instant,
+        into actions: inout Actions
+    ) {
+        guard slots.isCurrent(id), slots[id].state == .shared else { return }
+        slots[id].load -= 1
+        if slots[id].load <= settings.sharedDepth / 2 { slots[id].isFull = false }
+        slots[id].lastUsed = now
+        slots[id].lastProven = now
+        if outcome == .needsReset { slots[id].isDirty = true }
+        if case .unusable(let reason) = outcome {
+            close(id, reason, at: now, into: &actions)
+            provision(at: now, into: &actions)
+        } else if slots[id].load > 0 {
+            serveShareable(at: now, into: &actions)
+        } else if let reason = slots[id].doom ?? reasonToRetire(id, at: now) {
+            close(id, reason, at: now, into: &actions)
+            provision(at: now, into: &actions)
+        } else if slots[id].isDirty {
+            quarantine(id, .reset, at: now, into: &actions)
+        } else {
+            makeAvailable(id, at: now, into: &actions)
+        }
+    }
+
+    /// A connection that carried nothing carries one statement.
+    private mutating func begin(_ id: ConnectionID, at now: Instant, into actions: inout Actions) {
+        slots.move(id, to: .shared, at: now)
+        slots[id].load = 1
+        slots[id].isFull = false
+        slots[id].isDirty = false
+        fewestIdle = min(fewestIdle, slots.unneeded)
+        if counts.idle < settings.minIdle {
+            provision(at: now, into: &actions)
+        }
+    }
+
+    /// The oldest waiter is a statement: it gets the connection, and under saturation its share of
+    /// those behind it come along, also past callers that want a connection for themselves.
+    mutating func share(_ id: ConnectionID, at now: Instant, into actions: inout Actions) {
+        guard let first = waiters.popFirstShareable() else { return }
+        actions.append(.join(id, first))
+        begin(id, at: now, into: &actions)
+        var room = waiters.shareableCount / (1 + counts.opening + counts.quarantined)
+        while room > 0, isSaturated, slots[id].load < settings.sharedDepth,
+            let waiter = waiters.popFirstShareable()
+        {
+            add(to: id)
+            actions.append(.join(id, waiter))
+            room -= 1
+        }
+        finishQueueIfDrained(at: now, into: &actions)
+    }
+
+    /// One more statement goes onto the connection.
+    private mutating func add(to id: ConnectionID) {
+        slots[id].load += 1
+        if slots[id].load >= settings.sharedDepth { slots[id].isFull = true }
+    }
+
+    /// Puts statements that wait onto connections that have room.
+    private mutating func serveShareable(at now: Instant, into actions: inout Actions) {
+        guard waiters.shareableCount > 0, !isPaused else { return }
+        while let id = joinable(at: now), let waiter = waiters.popFirstShareable() {
+            add(to: id)
+            actions.append(.join(id, waiter))
+        }
+        finishQueueIfDrained(at: now, into: &actions)
+    }
+
+    /// Whether no connection is to be had but by sharing: none idle, and no room to grow or an
+    /// endpoint that lets nobody in.
+    private var isSaturated: Bool {
+        slots.idle.isEmpty && (counts.total >= limit || consecutiveFailures > 0)
+    }
+
+    /// The least loaded connection that may take one more statement.
+    ///
+    /// For each caller that waits for a connection of its own, and for whom none is on its way, the
+    /// least loaded one is passed over: it will be empty first.
+    private func joinable(at now: Instant) -> ConnectionID? {
+        guard !slots.shared.isEmpty, isSaturated, counts.total - counts.closing <= limit else {
+            return nil
+        }
+        let passedOver = waiters.exclusiveCount - counts.opening - counts.quarantined
+        var best = leastLoaded(after: nil, at: now)
+        var left = passedOver
+        while left > 0, let least = best {
+            best = leastLoaded(after: least, at: now)
+            left -= 1
+        }
+        guard let best, !slots.slots[Int(best)].isFull else { return nil }
+        return slots.id(at: best)
+    }
+
+    /// The next in the order of load, and of slots where that is equal, among those that move.
+    private func leastLoaded(after previous: UInt32?, at now: Instant) -> UInt32? {
+        let floor = previous.map { (slots.slots[Int($0)].load, $0) }
+        var best: (load: Int, index: UInt32)?
+        for index in slots.shared where moves(index, at: now) {
+            let rank = (load: slots.slots[Int(index)].load, index: index)
+            if let floor, rank <= floor { continue }
+            if let found = best, found <= rank { continue }
+            best = rank
+        }
+        return best?.index
+    }
+
+    /// Whether the connection may go on being shared, and answers came lately: what would join a slow
+    /// statement would wait for it.
+    private func moves(_ index: UInt32, at now: Instant) -> Bool {
+        let slot = slots.slots[Int(index)]
+        let lastMove = max(slot.lastUsed.nanoseconds, slot.since.nanoseconds)
+        return slot.doom == nil && !slot.isDirty && slot.generation == generation
+            && now < slot.expiresAt && now.nanoseconds - lastMove <= sharedPatience
+    }
+}

@@ -1,0 +1,44 @@
+import Testing
+
+@testable import PGPool
+
+@Suite("Which statements may share a connection")
+struct StatementSharingTests {
+    @Test(
+        "Plain statements share",
+        arguments: [
+            "SELECT $1::int", "select 1", "VALUES (1), (2)", "  -- why\n SELECT 1",
+            "/* a /* nested */ comment */ SELECT 1", "(SELECT 1)",
+            "INSERT INTO users (id, name) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING",
+            "INSERT INTO \"users\" (id) VALUES ($1)", "INSERT INTO shop.users (id) VALUES ($1)",
+            "UPDATE users SET n = n + 1 WHERE id IN ($1, $2)", "DELETE FROM users WHERE id = $1",
+            "WITH x AS (SELECT 1) SELECT count(*) FROM x",
+            "SELECT coalesce(name, 'a(b') FROM users WHERE lower(name) = $1 LIMIT (5)",
+            "SELECT now(), extract(year from d)::numeric(10, 2) FROM t",
+        ]
+    )
+    func harmless(sql: String) {
+        #expect(StatementText.mayShare(sql), "would wait for a connection of its own")
+    }
+
+    @Test(
+        "What could reach its neighbours does not",
+        arguments: [
+            "BEGIN", "/* SELECT */ BEGIN", "-- SELECT\nBEGIN", "START TRANSACTION", "COMMIT",
+            "SET search_path = x", "COPY t FROM STDIN", "LISTEN x", "DO 'begin end'", "CALL p()",
+            "PREPARE x AS SELECT 1", "DECLARE c CURSOR WITH HOLD FOR SELECT 1", "LOCK TABLE t",
+            "EXPLAIN SELECT 1", "TRUNCATE t", "",
+            "SELECT set_config('search_path', 'x', false)", "SELECT SET_CONFIG('a.b', 'x', false)",
+            "SELECT pg_advisory_lock(1)", "SELECT my_function()", "SELECT public.lower('A')",
+            "SELECT \"lower\"('A')", "SELECT 1 FROM my_function ()", "SELECT my_function/**/()",
+            "SELECT 'it''s', my_function()", #"SELECT E'\'', my_function() -- '"#,
+            "SELECT $$'$$, my_function() -- '", "SELECT $a$'$a$, my_function()",
+            "SELECT currval('s')", "SELECT lastval()", "SELECT 1 INTO TEMP t",
+            "INSERT INTO t SELECT my_function()", "INSERT INTO t VALUES (my_function())",
+            "WITH x AS (SELECT my_function()) SELECT 1",
+        ]
+    )
+    func hostile(sql: String) {
+        #expect(!StatementText.mayShare(sql), "could change what its neighbours mean")
+    }
+}
