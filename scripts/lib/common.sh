@@ -62,3 +62,11 @@ need_server() {
   need openssl "makes the certificates of TLS tests"
   need nftables "drops packets for the fault cut"
 }
+
+need_pooler() {
+  # Debian starts its service when the package is installed; none is wanted.
+  if ! installed pgbouncer && [ -d /run/systemd/system ]; then
+    as_root systemctl mask --quiet pgbouncer.service
+  fi
+  need pgbouncer "the pooler that the tests of statement modes start for themselves"
+}

@@ -47,9 +47,7 @@ extension ConnectionPool.Configuration {
             name.utf8.count <= 63 && name.utf8.allSatisfy { (32...126).contains($0) },
             "name: at most 63 printable ASCII characters"
         )
-        for key in serverSettings.keys.sorted() where !Self.isSettingName(key) {
-            problems.append("serverSettings: \(key) is not the name of a setting")
-        }
+        problems += settingProblems
         guard problems.isEmpty else {
             throw PoolError(
                 .invalidConfiguration,
@@ -64,15 +62,6 @@ extension ConnectionPool.Configuration {
         let hosts = host.split(separator: ",", omittingEmptySubsequences: false)
         return (ports.count == 1 || ports.count == hosts.count)
             && ports.allSatisfy { Int($0).map { (1...65_535).contains($0) } ?? false }
-    }
-
-    private static func isSettingName(_ name: String) -> Bool {
-        !name.isEmpty
-            && name.utf8.allSatisfy {
-                ($0 | 0x20 >= UInt8(ascii: "a") && $0 | 0x20 <= UInt8(ascii: "z"))
-                    || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
-                    || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: ".")
-            }
     }
 
     /// What the state machine needs to know.
@@ -106,22 +95,12 @@ extension ConnectionPool.Configuration {
         all["gssencmode"] = parameters["gssencmode"] ?? "disable"
         // The deadline of the attempt is ours; libpq's is not enforced when connecting in steps.
         all["connect_timeout"] = nil
-        if !serverSettings.isEmpty {
-            let settings = serverSettings.sorted { $0.key < $1.key }
-                .map { "-c \($0.key)=\(Self.escapedOption($0.value))" }
-            all["options"] = ([parameters["options"]].compactMap { $0 } + settings)
-                .joined(separator: " ")
-        }
+        addSettings(to: &all)
         return DialTarget(
             parameters: all,
             host: host,
             port: port,
             secrets: [password?.value ?? ""]
         )
-    }
-
-    /// Spaces and backslashes take a backslash (PostgreSQL manual, 34.1.2, `options`).
-    private static func escapedOption(_ value: String) -> String {
-        value.replacing("\\", with: "\\\\").replacing(" ", with: "\\ ")
     }
 }

@@ -20,7 +20,12 @@ extension ConnectionPool {
         public var password: Secret?
         /// Further parameters of libpq's by name, such as `sslmode` (PostgreSQL manual, 34.1.2).
         public var parameters: [String: String] = [:]
-        /// Settings of the session, such as `statement_timeout`, sent with the login.
+        /// Settings of the session by name, such as `statement_timeout`, `search_path` or `TimeZone`.
+        ///
+        /// They go with the login, in libpq's `options` (PostgreSQL manual, 34.1.2), so they cost no
+        /// round trip and are what `RESET ALL` goes back to. A value is one value, whatever it holds.
+        /// A setting that the server refuses fails the connect. `application_name` here wins over
+        /// ``name``. PgBouncer before 1.20 refuses `options`.
         public var serverSettings: [String: String] = [:]
         /// The pool's name in logs, errors and metrics, and its connections' `application_name`.
         /// Default: `pgpool`.
@@ -48,6 +53,9 @@ extension ConnectionPool {
 
         /// Prepared statements kept on each connection; 0 prepares none. Default: 256.
         public var statementCacheSize = 256
+        /// How statements go to the server, unless a ``Query`` says otherwise. Default: `.cached`;
+        /// behind a pooler in transaction mode `.unnamed`.
+        public var statementMode = StatementMode.cached
         /// Run on each new connection before anybody else uses it; if it throws, the connection is
         /// closed and counts as one that failed to open.
         public var onConnect: (@Sendable (PostgresConnection) async throws -> Void)?

@@ -63,7 +63,10 @@ extension ConnectionPool {
         fileID: StaticString = #fileID,
         line: UInt = #line
     ) async throws -> Rows {
-        let operation = Operation(query, try PostgresConnection.kind(of: query))
+        let operation = try PostgresConnection.operation(
+            for: query,
+            mode: engine.configuration.statementMode
+        )
         operation.timeout = statementTimeout
         let run = StatementRun(
             engine: engine,

@@ -29,8 +29,7 @@ public struct PostgresConnection: Sendable {
     ///   the server, and the connection is used again only when that is over.
     @discardableResult
     public func query(_ query: Query, statementTimeout: Duration? = nil) async throws -> Rows {
-        let kind = try Self.kind(of: query)
-        let operation = Operation(query, kind)
+        let operation = try Self.operation(for: query, mode: session.statementMode)
         try await run(operation, statementTimeout)
         return Rows(storage: operation.result ?? EmptyResult.shared)
     }
@@ -48,6 +47,29 @@ public struct PostgresConnection: Sendable {
         let operation = Operation(Query(sql), .simple)
         try await run(operation, statementTimeout)
         return operation.results.map { Rows(storage: $0) }
+    }
+
+    /// A statement as its mode, or else the pool's, wants it.
+    static func operation(for query: Query, mode: StatementMode) throws -> Operation {
+        let kind = try kind(of: query)
+        let mode = query.statementMode ?? mode
+        guard mode == .simple else {
+            let operation = Operation(query, kind)
+            operation.isUnnamed = mode == .unnamed
+            return operation
+        }
+        guard query.parameters.count == 0 else {
+            throw PostgresError(
+                sqlState: .featureNotSupported,
+                message: """
+                    statementMode: .simple takes no parameters, and the statement has \
+                    \(query.parameters.count); send it as .unnamed
+                    """,
+                failureClass: .deterministic,
+                sql: query.sql
+            )
+        }
+        return Operation(query, .simple)
     }
 
     /// COPY would jam a pipeline; as text it gets an answer that says what to do.

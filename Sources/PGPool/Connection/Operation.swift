@@ -37,11 +37,14 @@ final class Operation: @unchecked Sendable {
     /// Called just before the task is resumed: the pool takes its lease back here.
     var completion: (any OperationCompletion)?
 
-    /// Set before it is sent: what of it went before the statement itself.
-    var precedingResults = 0
-    /// The name under which it is being prepared, if it is.
-    var preparedName: String?
-    var changesSession = false
+    /// Whether it is to leave nothing prepared.
+    var isUnnamed = false
+    /// What it is made of if it is a pipeline; `query` is empty then.
+    var batch: StatementBatch?
+    /// Set when it is sent: what went with it and what its answers mean.
+    var sending = StatementSending()
+    /// The error that was answered by preparing it again, which is done once.
+    var repairedError: PostgresError?
     var phase = FailurePhase.nothingSent
     /// Its only result, or the last of several.
     var result: ResultHandle?

@@ -40,7 +40,9 @@ final class ResultHandle: ResultStorage {
     }
 
     func columnType(_ column: Int) -> PostgresType {
-        PostgresType(rawValue: PQftype(result, Int32(column)))
+        // The simple protocol sends text: eight digits must not be read as a binary bigint.
+        guard PQfformat(result, Int32(column)) == 1 else { return .text }
+        return PostgresType(rawValue: PQftype(result, Int32(column)))
     }
 
     func cell(_ row: Int, _ column: Int) -> UnsafeRawBufferPointer? {
@@ -73,14 +75,16 @@ enum ErrorReport {
     static func error(
         _ result: OpaquePointer,
         phase: FailurePhase,
-        sql: String?
+        sql: String?,
+        context: FailureContext = FailureContext()
     ) -> (error: PostgresError, verdict: FailureVerdict) {
         let state = sqlState(result)
         let severity = state == nil ? "FATAL" : severity(result)
         let verdict = FailureClassifier.classify(
             state,
             isFatal: severity != "ERROR",
-            phase: phase
+            phase: phase,
+            context: context
         )
         let error = PostgresError(
             sqlState: state,

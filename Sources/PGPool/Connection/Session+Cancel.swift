@@ -20,6 +20,7 @@ extension Session {
                 operation.outcome = .failure(CancellationError())
                 isFinished = true
                 request = beginCancel(of: operation, &state)
+                stopSending(operation, &state)
             }
         }
         if let request { send(request) }
@@ -83,6 +84,7 @@ extension Session {
                     operation.didTimeOut = true
                     operation.deadline = now + Self.cancelGrace
                     request = request ?? beginCancel(of: operation, &state)
+                    stopSending(operation, &state)
                 }
             }
             if state.cancelAgainAt <= now {
@@ -102,11 +104,15 @@ extension Session {
     static let cancelGrace = Duration.seconds(2)
 
     static func timeout(of operation: Operation, _ failureClass: FailureClass) -> PostgresError {
+        timeout(of: operation.query.sql, failureClass)
+    }
+
+    static func timeout(of sql: String, _ failureClass: FailureClass) -> PostgresError {
         PostgresError(
             sqlState: .queryCanceled,
             message: "the statement's timeout passed",
             failureClass: failureClass,
-            sql: operation.query.sql
+            sql: sql
         )
     }
 

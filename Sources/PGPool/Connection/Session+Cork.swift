@@ -34,7 +34,7 @@ extension Session {
     }
 
     /// On a Unix socket this fails, which does no harm.
-    private func setCork(_ value: Int32, _ state: State) {
+    func setCork(_ value: Int32, _ state: State) {
         #if os(Linux)
             var value = value
             setsockopt(

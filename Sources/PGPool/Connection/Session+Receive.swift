@@ -43,6 +43,8 @@ extension Session {
         while let operation = state.sent.first {
             prepareToStream(operation, connection)
             if pausesReading(operation, &state) { return }
+            // Nothing is under way while the rest of a batch waits for room in the socket.
+            if operation.batch?.isAllAnswered ?? false { return }
             if !state.isLost, PQisBusy(connection) != 0 { return }
             guard let result = PQgetResult(connection) else {
                 if operation.kind == .simple {
@@ -86,17 +88,21 @@ extension Session {
         _ state: inout State,
         into finished: inout [Operation]
     ) {
+        if let batch = operation.batch {
+            take(result, for: batch, of: operation, connection, &state, into: &finished)
+            return
+        }
         switch PQresultStatus(result) {
         case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY, PGRES_SINGLE_TUPLE:
-            if operation.precedingResults > 0 {
-                operation.precedingResults -= 1
+            if operation.sending.precedingResults > 0 {
+                operation.sending.precedingResults -= 1
                 PQclear(result)
             } else if PQresultStatus(result) == PGRES_SINGLE_TUPLE {
                 // Rows that nobody waits for any more are thrown away.
                 let row = ResultHandle(result)
                 if operation.outcome == nil { operation.stream?.append(row) }
             } else {
-                noteTag(result, of: operation, &state)
+                noteTag(result, of: operation, operation.query, operation.sending, &state)
                 operation.add(ResultHandle(result))
             }
             return
@@ -113,11 +119,13 @@ extension Session {
     }
 
     /// The first statement of `sent` is answered.
-    private func complete(_ state: inout State, into finished: inout [Operation]) {
+    func complete(_ state: inout State, into finished: inout [Operation]) {
         let operation = state.sent.removeFirst()
-        // What was prepared stays prepared, whatever became of running it.
-        if operation.precedingResults > 0, let name = operation.preparedName {
-            state.statements.remove(operation.query.sql, named: name)
+        if let batch = operation.batch {
+            if repair(batch, of: operation, &state) { return }
+        } else {
+            forgetUnusable(operation.sending, of: operation.query, &state)
+            if repair(operation, &state) { return }
         }
         if operation === state.settling {
             state.settling = nil
@@ -142,21 +150,44 @@ extension Session {
         _ operation: Operation?,
         _ state: inout State
     ) {
-        let (error, verdict) = ErrorReport.error(
-            result,
-            phase: operation?.phase ?? .nothingSent,
-            sql: operation?.query.sql
+        guard let operation else {
+            _ = error(of: result, phase: .nothingSent, sql: nil, FailureContext(), &state)
+            return
+        }
+        let context = context(
+            of: result,
+            &operation.sending,
+            wasRepaired: operation.repairedError != nil
         )
-        if let operation, operation.error == nil { operation.error = error }
+        let error = error(
+            of: result,
+            phase: operation.phase,
+            sql: operation.query.sql,
+            context,
+            &state
+        )
+        if operation.error == nil { operation.error = error }
+    }
+
+    /// The error that a result carries, noted if it ends the connection.
+    func error(
+        of result: OpaquePointer,
+        phase: FailurePhase,
+        sql: String?,
+        _ context: FailureContext,
+        _ state: inout State
+    ) -> PostgresError {
+        let (error, verdict) = ErrorReport.error(result, phase: phase, sql: sql, context: context)
         // What may be a reader still answers, so that its transaction can be ended in order.
         if verdict.connection != .keep, verdict.endpoint != .maybeDemoted {
             if state.fatalError == nil { state.fatalError = error }
             state.isLost = true
         }
+        return error
     }
 
     /// COPY has an API of its own. Here it is ended at once, so that the connection stays usable.
-    private func refuseCopy(
+    func refuseCopy(
         _ result: OpaquePointer,
         _ operation: Operation,
         _ connection: OpaquePointer,
@@ -193,9 +224,11 @@ extension Session {
     }
 
     /// Notes what a command did to the session, so that the next lease does not inherit it.
-    private func noteTag(
+    func noteTag(
         _ result: OpaquePointer,
         of operation: Operation,
+        _ query: Query,
+        _ sending: StatementSending,
         _ state: inout State
     ) {
         guard let tag = PQcmdStatus(result) else { return }
@@ -204,10 +237,10 @@ extension Session {
         case UInt8(ascii: "I"): return
         case UInt8(ascii: "U") where tag[1] == CChar(UInt8(ascii: "P")): return
         case UInt8(ascii: "S") where tag[2] == CChar(UInt8(ascii: "L")):
-            if operation.changesSession { state.isDirty = true }
+            if sending.changesSession { state.isDirty = true }
         default:
             if operation.isShared { refuseToShare(operation, &state) }
-            switch SessionEffect(tag: String(cString: tag), sql: operation.query.sql) {
+            switch SessionEffect(tag: String(cString: tag), sql: query.sql) {
             case .none: break
             case .settings: state.isDirty = true
             case .statements:
@@ -238,6 +271,11 @@ extension Session {
         where operation.outcome == nil || operation.isAbandoned {
             finished.append(operation)
             if operation.isAbandoned { continue }
+            if let batch = operation.batch {
+                finish(batch, of: operation, state)
+                operation.outcome = .success
+                continue
+            }
             let phase = wasSent ? operation.phase : .nothingSent
             let error =
                 operation.error ?? lostError(state, phase: phase, sql: operation.query.sql)

@@ -48,7 +48,7 @@ extension Session {
 
     /// Whether the statement can be sent right behind what was sent before it.
     private func mayFollow(_ operation: Operation, _ state: State) -> Bool {
-        guard !state.mustSettle, state.pending.isEmpty else { return false }
+        guard !state.mustSettle, state.pending.isEmpty, !isSendingBatch(state) else { return false }
         if operation.stream != nil { return state.sent.isEmpty }
         return state.sent.isEmpty || (operation.kind == .extended && state.isPipelining)
     }
@@ -56,17 +56,16 @@ extension Session {
     /// Sends what was kept, as far as the mode allows.
     func sendPending(_ state: inout State) {
         guard !state.isLost, !state.isClosing else { return }
+        continueBatch(&state)
         if state.mustSettle {
             settleIfPossible(&state)
             return
         }
         while let next = state.pending.first {
-            guard
+            guard !isSendingBatch(state),
                 state.sent.isEmpty
                     || (next.kind == .extended && state.isPipelining && next.stream == nil)
-            else {
-                return
-            }
+            else { return }
             state.pending.removeFirst()
             send(next, &state)
             if state.isLost { return }
@@ -97,6 +96,7 @@ extension Session {
         state.sent.append(operation)
         let wasSent =
             switch operation.kind {
+            case .extended where operation.batch != nil: beginBatch(operation, connection, &state)
             case .extended: sendExtended(operation, connection, &state)
             case .simple: sendSimple(operation, connection, &state)
             }
@@ -128,11 +128,11 @@ extension Session {
             guard PQexitPipelineMode(connection) == 1 else { return false }
             state.isPipelining = false
         }
-        operation.changesSession = StatementText.changesSession(operation.query.sql)
+        operation.sending.changesSession = StatementText.changesSession(operation.query.sql)
         guard let begin = operation.begin else {
             return PQsendQuery(connection, operation.query.sql) == 1
         }
-        operation.precedingResults += 1
+        operation.sending.precedingResults += 1
         return PQsendQuery(connection, "\(begin);\(operation.query.sql)") == 1
     }
 
@@ -141,85 +141,18 @@ extension Session {
         _ connection: OpaquePointer,
         _ state: inout State
     ) -> Bool {
-        if !state.isPipelining {
-            guard PQenterPipelineMode(connection) == 1 else { return false }
-            state.isPipelining = true
-        }
+        guard enterPipeline(connection, &state) else { return false }
+        operation.sending = StatementSending()
         if let begin = operation.begin {
-            guard PQsendQueryParams(connection, begin, 0, nil, nil, nil, nil, 0) == 1 else {
-                return false
-            }
-            operation.precedingResults += 1
+            guard sendAside(begin, &operation.sending, connection) else { return false }
         }
-        let values = operation.query.parameters.values
-        guard state.statements.capacity > 0 else { return sendUnnamed(operation, connection) }
-        let name: String
-        switch state.statements.lookUp(operation.query) {
-        case .prepared(let known, let changesSession):
-            name = known
-            operation.changesSession = changesSession
-        case .prepare(let new, let changesSession, let evicted):
-            name = new
-            operation.changesSession = changesSession
-            operation.preparedName = new
-            guard prepare(operation, as: new, evicting: evicted, connection) else { return false }
-        }
-        let executed = operation.query.parameters.withPointers { pointers, lengths, formats in
-            PQsendQueryPrepared(
-                connection,
-                name,
-                Int32(values.count),
-                pointers,
-                lengths,
-                formats,
-                1
-            )
-        }
-        return executed == 1 && PQpipelineSync(connection) == 1
-    }
-
-    /// Parse, bind and execute in one, without leaving anything prepared.
-    private func sendUnnamed(_ operation: Operation, _ connection: OpaquePointer) -> Bool {
-        let values = operation.query.parameters.values
-        let types = values.map(\.type.rawValue)
-        operation.changesSession = StatementText.changesSession(operation.query.sql)
-        let sent = operation.query.parameters.withPointers { pointers, lengths, formats in
-            PQsendQueryParams(
-                connection,
-                operation.query.sql,
-                Int32(values.count),
-                types,
-                pointers,
-                lengths,
-                formats,
-                1
-            )
-        }
-        return sent == 1 && PQpipelineSync(connection) == 1
-    }
-
-    private func prepare(
-        _ operation: Operation,
-        as name: String,
-        evicting evicted: String?,
-        _ connection: OpaquePointer
-    ) -> Bool {
-        if let evicted {
-            let text = "DEALLOCATE \(evicted)"
-            guard PQsendQueryParams(connection, text, 0, nil, nil, nil, nil, 0) == 1 else {
-                return false
-            }
-            operation.precedingResults += 1
-        }
-        operation.precedingResults += 1
-        let types = operation.query.parameters.values.map(\.type.rawValue)
-        return PQsendPrepare(
+        return sendStatement(
+            operation.query,
+            isUnnamed: operation.isUnnamed,
+            &operation.sending,
             connection,
-            name,
-            operation.query.sql,
-            Int32(types.count),
-            types
-        ) == 1
+            &state
+        ) && PQpipelineSync(connection) == 1
     }
 
     /// Hands the system what libpq holds; while it does not take all, waits for writable as well as
@@ -233,6 +166,11 @@ extension Session {
             // What the server said before it closed may still be in the socket: let reading find it.
             wantsToWrite = false
         }
+        watchForRoom(wantsToWrite, &state)
+    }
+
+    /// Asks to be called, or not, when the socket takes more.
+    func watchForRoom(_ wantsToWrite: Bool, _ state: inout State) {
         guard wantsToWrite != state.wantsToWrite, let token = state.token else { return }
         state.wantsToWrite = wantsToWrite
         reactor.setInterest(
@@ -250,54 +188,3 @@ extension Session {
 
 /// A connection was used after its lease had ended.
 struct LeaseEndedError: Error {}
-
-extension Parameters {
-    /// Calls `body` with the arrays that libpq wants.
-    func withPointers<Result>(
-        _ body: (
-            UnsafePointer<UnsafePointer<CChar>?>?, UnsafePointer<Int32>?, UnsafePointer<Int32>?
-        ) -> Result
-    ) -> Result {
-        guard count > 0 else { return body(nil, nil, nil) }
-        return bytes.withUnsafeBytes { buffer in
-            withUnsafeTemporaryAllocation(
-                of: UnsafePointer<CChar>?.self,
-                capacity: count
-            ) { pointers in
-                withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 * count) { numbers in
-                    // An empty buffer has no address, and libpq takes none for NULL.
-                    let empty = UnsafePointer<CChar>(StaticBytes.zero)
-                    var start = 0
-                    for (index, value) in values.enumerated() {
-                        let address = buffer.baseAddress?.assumingMemoryBound(to: CChar.self)
-                        pointers.initializeElement(
-                            at: index,
-                            to: value.isNull ? nil : address.map { $0 + start } ?? empty
-                        )
-                        numbers.initializeElement(at: index, to: Int32(value.end - start))
-                        numbers.initializeElement(
-                            at: count + index,
-                            to: value.isBinary ? 1 : 0
-                        )
-                        start = value.end
-                    }
-                    let lengths = UnsafePointer(numbers.baseAddress)
-                    return body(
-                        UnsafePointer(pointers.baseAddress),
-                        lengths,
-                        lengths.map { $0 + count }
-                    )
-                }
-            }
-        }
-    }
-}
-
-enum StaticBytes {
-    // Proof: allocated once, never written again, never freed.
-    nonisolated(unsafe) static let zero: UnsafeMutablePointer<CChar> = {
-        let pointer = UnsafeMutablePointer<CChar>.allocate(capacity: 1)
-        pointer.initialize(to: 0)
-        return pointer
-    }()
-}

@@ -59,6 +59,9 @@ final class Session: ReactorHandler {
     let leaseNumber = Atomic<UInt64>(0)
     /// Whether anything was submitted since the lease began: if not, its end needs no lock.
     let isTouched = Atomic<Bool>(false)
+    /// How statements are sent that don't say.
+    let statementMode: StatementMode
+    let statementCounters: StatementCounters
 
     /// Takes over a connection whose login is complete.
     init(
@@ -66,11 +69,13 @@ final class Session: ReactorHandler {
         id: ConnectionID,
         reactor: Reactor,
         events: any SessionEvents,
-        statementCacheSize: Int
+        statements: SessionStatements
     ) {
         self.id = id
         self.reactor = reactor
         self.events = events
+        statementMode = statements.mode
+        statementCounters = statements.counters
         let connection = open.pointer
         backendPID = PQbackendPID(connection)
         serverVersion = Int(PQserverVersion(connection))
@@ -80,7 +85,7 @@ final class Session: ReactorHandler {
             State(
                 connection: connection,
                 descriptor: descriptor,
-                statements: StatementCache(capacity: statementCacheSize)
+                statements: StatementCache(capacity: statements.cacheSize)
             )
         )
         installNoticeReceiver()

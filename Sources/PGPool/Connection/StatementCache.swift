@@ -2,53 +2,70 @@
 /// recently goes first.
 struct StatementCache {
     private struct Entry {
+        var text: StatementKey
         var types: [PostgresType]
         var name: String
-        var lastUse: UInt64
         /// Worked out once, since it reads the text.
         var changesSession: Bool
+        /// Its neighbours in the order of use; itself where there is none.
+        var newer: Int
+        var older: Int
     }
 
     /// What to do to run a statement by name.
     enum Lookup {
         case prepared(name: String, changesSession: Bool)
-        /// Prepare it under this name, and forget another one first if `evicted` names one.
-        case prepare(name: String, changesSession: Bool, evicted: String?)
+        /// Prepare it under this name, and make the server forget `dropped` first.
+        case prepare(name: String, changesSession: Bool, dropped: [String], isEvicting: Bool)
     }
 
-    /// At least 1.
+    /// 0 prepares none.
     let capacity: Int
+    /// Begins every name. A pooler may put several sessions on one server in turn: a name that two of
+    /// them used would run the other one's statement.
+    private let prefix: String
+    /// In no order; `places` and the links tell.
+    private var entries: [Entry] = []
     /// By text; nearly always there is one for a text.
-    private var entries: [StatementKey: [Entry]] = [:]
-    private(set) var count = 0
-    private var clock: UInt64 = 0
+    private var places: [StatementKey: [Int]] = [:]
+    private var newest = 0
+    private var oldest = 0
     private var nextName: UInt64 = 0
+    /// Prepared on the server still, and of no use.
+    private var stale: [String] = []
 
-    init(capacity: Int) {
+    init(capacity: Int, nonce: UInt64 = .random(in: .min ... .max)) {
         self.capacity = capacity
+        prefix = "pgpool_\(String(nonce, radix: 36))_"
     }
+
+    var count: Int { entries.count }
 
     mutating func lookUp(_ query: Query) -> Lookup {
-        clock += 1
         let values = query.parameters.values
-        if let index = entries.index(forKey: StatementKey(query.sql)),
-            let place = entries.values[index].firstIndex(where: { Self.fits($0, values) })
+        if let place = places[StatementKey(query.sql)]?
+            .first(where: { Self.fits(entries[$0], values) })
         {
-            entries.values[index][place].lastUse = clock
-            let entry = entries.values[index][place]
-            return .prepared(name: entry.name, changesSession: entry.changesSession)
+            touch(place)
+            return .prepared(
+                name: entries[place].name,
+                changesSession: entries[place].changesSession
+            )
         }
-        let evicted = count >= capacity ? evictOldest() : nil
+        var dropped = stale
+        stale = []
+        let isEvicting = entries.count >= capacity && !entries.isEmpty
+        if isEvicting { dropped.append(remove(at: oldest)) }
         nextName += 1
-        let entry = Entry(
-            types: values.map(\.type),
-            name: "pgpool_\(nextName)",
-            lastUse: clock,
-            changesSession: StatementText.changesSession(query.sql)
+        let name = prefix + String(nextName)
+        let changesSession = StatementText.changesSession(query.sql)
+        insert(StatementKey(query.sql), types: values.map(\.type), name, changesSession)
+        return .prepare(
+            name: name,
+            changesSession: changesSession,
+            dropped: dropped,
+            isEvicting: isEvicting
         )
-        entries[StatementKey(query.sql), default: []].append(entry)
-        count += 1
-        return .prepare(name: entry.name, changesSession: entry.changesSession, evicted: evicted)
     }
 
     /// Compared in place: a list of types made for every look-up would cost more than the look-up.
@@ -60,26 +77,100 @@ struct StatementCache {
         return true
     }
 
-    private mutating func evictOldest() -> String? {
-        let oldest = entries.lazy.flatMap { text, list in list.map { (text, $0) } }
-            .min { $0.1.lastUse < $1.1.lastUse }
-        guard let (text, entry) = oldest else { return nil }
-        remove(text.text, named: entry.name)
-        return entry.name
+    /// Forgets a statement that the server does not have.
+    mutating func remove(_ text: String, named name: String) {
+        guard let place = places[StatementKey(text)]?.first(where: { entries[$0].name == name })
+        else { return }
+        _ = remove(at: place)
     }
 
-    /// Forgets a statement that the server refused to prepare.
-    mutating func remove(_ text: String, named name: String) {
-        let key = StatementKey(text)
-        guard var list = entries[key], let place = list.firstIndex(where: { $0.name == name })
+    /// Forgets a statement that the server has and cannot run any more.
+    mutating func retire(_ text: String, named name: String) {
+        guard let place = places[StatementKey(text)]?.first(where: { entries[$0].name == name })
         else { return }
-        list.remove(at: place)
-        entries[key] = list.isEmpty ? nil : list
-        count -= 1
+        _ = remove(at: place)
+        stale.append(name)
     }
 
     mutating func removeAll() {
         entries.removeAll()
-        count = 0
+        places.removeAll()
+        stale.removeAll()
+    }
+
+    // MARK: - Order of use
+
+    private mutating func insert(
+        _ text: StatementKey,
+        types: [PostgresType],
+        _ name: String,
+        _ changesSession: Bool
+    ) {
+        let place = entries.count
+        if place == 0 { oldest = place } else { entries[newest].newer = place }
+        entries.append(
+            Entry(
+                text: text,
+                types: types,
+                name: name,
+                changesSession: changesSession,
+                newer: place,
+                older: place == 0 ? place : newest
+            )
+        )
+        newest = place
+        places[text, default: []].append(place)
+    }
+
+    private mutating func touch(_ place: Int) {
+        guard place != newest else { return }
+        unlink(place)
+        entries[place].older = newest
+        entries[place].newer = place
+        entries[newest].newer = place
+        newest = place
+    }
+
+    private mutating func unlink(_ place: Int) {
+        let (newer, older) = (entries[place].newer, entries[place].older)
+        switch (place == newest, place == oldest) {
+        case (true, true): break
+        case (true, false):
+            newest = older
+            entries[older].newer = older
+        case (false, true):
+            oldest = newer
+            entries[newer].older = newer
+        case (false, false):
+            entries[newer].older = older
+            entries[older].newer = newer
+        }
+    }
+
+    /// The last entry moves into the gap.
+    private mutating func remove(at place: Int) -> String {
+        unlink(place)
+        let name = entries[place].name
+        forgetPlace(place)
+        let last = entries.count - 1
+        if place != last {
+            let moved = entries[last]
+            if let index = places[moved.text]?.firstIndex(of: last) {
+                places[moved.text]?[index] = place
+            }
+            if moved.newer == last { newest = place } else { entries[moved.newer].older = place }
+            if moved.older == last { oldest = place } else { entries[moved.older].newer = place }
+            entries[place] = moved
+            if moved.newer == last { entries[place].newer = place }
+            if moved.older == last { entries[place].older = place }
+        }
+        entries.removeLast()
+        return name
+    }
+
+    private mutating func forgetPlace(_ place: Int) {
+        let text = entries[place].text
+        places[text]?.removeAll { $0 == place }
+        if places[text]?.isEmpty ?? false { places[text] = nil }
     }
 }

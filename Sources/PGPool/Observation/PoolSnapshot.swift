@@ -32,6 +32,16 @@ public struct PoolSnapshot: Hashable, Sendable {
     public var peak = 0
     /// Acquires that timed out since the pool was made.
     public var acquireTimeoutsTotal: UInt64 = 0
+    /// Statements that were found prepared since the pool was made.
+    public var statementHitsTotal: UInt64 = 0
+    /// Statements that had to be prepared since the pool was made.
+    public var statementMissesTotal: UInt64 = 0
+    /// Prepared statements that made room for others since the pool was made: when this keeps
+    /// growing, `statementCacheSize` is too small.
+    public var statementEvictionsTotal: UInt64 = 0
+    /// Statements that the server no longer knew, or whose result type had changed, and which were
+    /// prepared and sent again, since the pool was made.
+    public var statementRepairsTotal: UInt64 = 0
 
     /// A pool without connections.
     public init() {}

@@ -5,7 +5,11 @@ internal import Synchronization
 /// The connections' side: dial, probe, close, and what sessions report.
 extension PoolEngine: SessionEvents, ReactorHandler {
     func makeDial(_ connection: PooledConnection) -> Dial {
-        let cacheSize = configuration.statementCacheSize
+        let statements = SessionStatements(
+            cacheSize: configuration.statementCacheSize,
+            mode: configuration.statementMode,
+            counters: statementCounters
+        )
         let reactors = configuration.reactors
         let id = connection.id
         let reactor = reactors[Int(id.index) % reactors.count]
@@ -17,7 +21,7 @@ extension PoolEngine: SessionEvents, ReactorHandler {
                     id: id,
                     reactor: reactor,
                     events: self,
-                    statementCacheSize: cacheSize
+                    statements: statements
                 )
             },
             completion: { [self] outcome in

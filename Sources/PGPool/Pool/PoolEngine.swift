@@ -31,6 +31,7 @@ final class PoolEngine: Sendable {
     let sharing = SharingCache()
     let retries: Retries
     let state: Mutex<State>
+    let statementCounters = StatementCounters()
 
     init(
         configuration: ConnectionPool.Configuration,
@@ -149,6 +150,7 @@ final class PoolEngine: Sendable {
         snapshot.oldestWait = state.machine.waiters.oldestEnqueuedAt.map { now - $0 } ?? .zero
         snapshot.generation = state.machine.generation
         snapshot.isPaused = state.machine.isPaused
+        statementCounters.read(into: &snapshot)
         return snapshot
     }
 

@@ -17,6 +17,8 @@ public struct Query: Sendable, ExpressibleByStringInterpolation {
     }
     /// The parameters' values, in order.
     public var parameters: Parameters
+    /// How it goes to the server. Default: as the pool's configuration says.
+    public var statementMode: StatementMode?
 
     /// A statement without parameters, or with values for the `$n` that the text names.
     public init(_ sql: String, parameters: Parameters = Parameters()) {

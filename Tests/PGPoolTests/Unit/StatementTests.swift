@@ -44,7 +44,7 @@ struct StatementTests {
         func look(_ sql: String) -> StatementCache.Lookup {
             cache.lookUp(Query(sql))
         }
-        guard case .prepare(let first, _, nil) = look("a") else {
+        guard case .prepare(let first, _, [], false) = look("a") else {
             Issue.record("the first use must prepare")
             return
         }
@@ -54,11 +54,11 @@ struct StatementTests {
             return
         }
         #expect(again == first)
-        guard case .prepare(_, _, let evicted?) = look("c") else {
+        guard case .prepare(_, _, let evicted, true) = look("c") else {
             Issue.record("the cache is full: one must go")
             return
         }
-        #expect(evicted != first, "a was used after b")
+        #expect(evicted.count == 1 && evicted != [first], "a was used after b")
         #expect(cache.count == 2)
     }
 }
