@@ -237,7 +237,13 @@ extension Session {
         case UInt8(ascii: "I"): return
         case UInt8(ascii: "U") where tag[1] == CChar(UInt8(ascii: "P")): return
         case UInt8(ascii: "S") where tag[2] == CChar(UInt8(ascii: "L")):
-            if sending.changesSession { state.isDirty = true }
+            if sending.changesSession,
+                !trustsFunctions || StatementText.namesSessionFunction(query.sql)
+            {
+                state.isDirty = true
+            }
+        case UInt8(ascii: "D") where tag[2] == CChar(UInt8(ascii: "L")): return
+        case UInt8(ascii: "M") where tag[1] == CChar(UInt8(ascii: "E")): return
         default:
             if operation.isShared { refuseToShare(operation, &state) }
             switch SessionEffect(tag: String(cString: tag), sql: query.sql) {

@@ -90,6 +90,7 @@ extension Session {
 
     func send(_ operation: Operation, _ state: inout State) {
         guard let connection = state.connection else { return }
+        operation.isStreaming = false
         operation.begin = state.pendingBegin
         state.pendingBegin = nil
         operation.phase = phase(of: operation, connection)

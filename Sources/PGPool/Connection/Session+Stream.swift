@@ -6,7 +6,8 @@ internal import Synchronization
 extension Session {
     /// Asks libpq for single rows as soon as the statement is the one that is being answered.
     func prepareToStream(_ operation: Operation, _ connection: OpaquePointer) {
-        guard operation.stream != nil, !operation.isStreaming, operation.sending.precedingResults == 0
+        guard operation.stream != nil, !operation.isStreaming,
+            operation.sending.precedingResults == 0
         else {
             return
         }

@@ -55,6 +55,7 @@ final class Session: ReactorHandler {
     /// The server process's id, as the server told at login.
     let backendPID: Int32
     let serverVersion: Int
+    let trustsFunctions: Bool
     /// Raised when a lease begins and when it ends.
     let leaseNumber = Atomic<UInt64>(0)
     /// Whether anything was submitted since the lease began: if not, its end needs no lock.
@@ -76,6 +77,7 @@ final class Session: ReactorHandler {
         self.events = events
         statementMode = statements.mode
         statementCounters = statements.counters
+        trustsFunctions = statements.trustsFunctions
         let connection = open.pointer
         backendPID = PQbackendPID(connection)
         serverVersion = Int(PQserverVersion(connection))

@@ -25,7 +25,11 @@ extension StatementText {
     /// does, or one that is not known.
     static func changesSession(_ sql: String) -> Bool {
         guard sql.utf8.contains(UInt8(ascii: "(")) else { return false }
-        if !callsOnlyKnownFunctions(sql) { return true }
+        return namesSessionFunction(sql) || !callsOnlyKnownFunctions(sql)
+    }
+
+    /// Whether it may call a function of the server's that changes the session.
+    static func namesSessionFunction(_ sql: String) -> Bool {
         let lower = sql.lowercased()
         return lower.contains("set_config") || lower.contains("pg_advisory_lock")
             || lower.contains("pg_try_advisory_lock") || lower.contains("setseed")

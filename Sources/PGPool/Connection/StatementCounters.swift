@@ -31,4 +31,6 @@ struct SessionStatements: Sendable {
     /// For those that don't say.
     var mode: StatementMode
     var counters: StatementCounters
+    /// Functions that are not known count as harmless: a reset would undo what `onConnect` set.
+    var trustsFunctions: Bool
 }

@@ -95,7 +95,7 @@ extension StatementText {
         jsonb_path_query jsonb_path_exists jsonb_to_recordset json_populate_record \
         lower_inc upper_inc isempty int4range int8range numrange tsrange tstzrange daterange \
         to_tsvector to_tsquery plainto_tsquery websearch_to_tsquery ts_rank ts_headline similarity \
-        gen_random_uuid nextval pg_sleep pg_backend_pid pg_is_in_recovery version current_database \
+        gen_random_uuid nextval pg_sleep pg_backend_pid current_setting pg_is_in_recovery version current_database \
         pg_typeof num_nulls num_nonnulls host family masklen network
         """.split(separator: " ").map(String.init)
     )

@@ -8,7 +8,8 @@ extension PoolEngine: SessionEvents, ReactorHandler {
         let statements = SessionStatements(
             cacheSize: configuration.statementCacheSize,
             mode: configuration.statementMode,
-            counters: statementCounters
+            counters: statementCounters,
+            trustsFunctions: configuration.onConnect != nil
         )
         let reactors = configuration.reactors
         let id = connection.id

@@ -100,7 +100,11 @@ struct FaultIntegrationTests {
             try await withPool(
                 on: cluster,
                 maxConnections: 8,
-                configure: { $0.acquire.timeout = .seconds(30) }
+                configure: {
+                    $0.acquire.timeout = .seconds(30)
+                    // One statement is in flight on a connection, so few can fail.
+                    $0.sharing.depth = 1
+                }
             ) { pool in
                 let isOver = Flag()
                 try await withThrowingTaskGroup(of: (Int, Int).self) { group in

@@ -61,6 +61,9 @@ struct SharingIntegrationTests {
                         do {
                             switch number % 3 {
                             case 0:
+                                let other = -number - 1
+                                try await pool.query("INSERT INTO shared_rows VALUES (\(other))")
+                                try await pool.query("DELETE FROM shared_rows WHERE id = \(other)")
                                 try await pool.query("INSERT INTO shared_rows VALUES (\(number))")
                             case 1: try await pool.query("SELECT 1 / (\(number) - \(number))")
                             default:
