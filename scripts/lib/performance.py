@@ -12,13 +12,18 @@ QUICK = bool(os.environ.get("QUICK"))
 DURATION = "2s" if QUICK else "10s"
 PAIRS = "2" if QUICK else "5"
 
+# Mode, workers, connections, where the workers run, what runs beside it.
 LOADS = [
-    ("statement", 256, ["pgbench", "libpq", "pgxpool"]),
-    ("exclusive", 256, ["pgbench", "libpq", "pgxpool"]),
-    ("transaction", 256, ["pgbench"]),
-    ("exclusive", 1000, []),
-    ("idle", 1, []),
-    ("idle", 256, ["pgxpool"]),
+    ("statement", 256, 16, "global", ["pgbench", "libpq", "pgxpool"]),
+    ("statement", 256, 16, "reactor", ["pgbench", "libpq", "pgxpool"]),
+    ("exclusive", 256, 16, "global", ["pgbench", "libpq", "pgxpool"]),
+    ("exclusive", 256, 16, "reactor", ["pgbench", "libpq", "pgxpool"]),
+    ("shared", 256, 4, "global", ["pgbench"]),
+    ("shared", 256, 4, "reactor", ["pgbench"]),
+    ("transaction", 256, 16, "global", ["pgbench"]),
+    ("exclusive", 1000, 16, "global", []),
+    ("idle", 1, 16, "global", []),
+    ("idle", 256, 16, "global", ["pgxpool"]),
 ]
 
 
@@ -38,14 +43,15 @@ def main(bench):
     lines = [
         BEGIN, "",
         f"Measured on {os.cpu_count()} cores, {platform.system()} {platform.release().split("-")[0]}, server on "
-        f"loopback, 16 connections, {DURATION} each in {PAIRS} interleaved pairs.", "",
+        f"loopback, {DURATION} each in {PAIRS} interleaved pairs.", "",
         "| load | per second | CPU s per 100 k | latency p50 / p99 / p99.9 ms | "
         "per worker min / median / max | beside it: per second, CPU, ours ÷ theirs |",
         "|---|---|---|---|---|---|",
     ]
     commands = []
-    for mode, workers, baselines in LOADS:
-        arguments = ["run", "--mode", mode, "--workers", str(workers), "--pool-size", "16",
+    for mode, workers, connections, executor, baselines in LOADS:
+        arguments = ["run", "--mode", mode, "--workers", str(workers),
+                     "--pool-size", str(connections), "--executor", executor,
                      "--duration", DURATION]
         for name in baselines:
             arguments += ["--baseline", name]
@@ -59,7 +65,7 @@ def main(bench):
             for b in result.get("baselines", []))
         latency, spread = result["latency_ms"], result["operations_per_worker"]
         lines.append(
-            f"| {mode}, {workers} workers "
+            f"| {mode}, {workers} workers on {connections}, {executor} executor "
             f"| {result['throughput']:,.0f} "
             f"| {per_100k(result['client_cpu_seconds'], result['operations'])} "
             f"| {latency['p50']:.3g} / {latency['p99']:.3g} / {latency['p999']:.3g} "
