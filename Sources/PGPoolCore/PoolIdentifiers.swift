@@ -5,6 +5,11 @@
 package struct ConnectionID: Hashable, Sendable {
     package let index: UInt32
     package let serial: UInt32
+
+    package init(index: UInt32, serial: UInt32) {
+        self.index = index
+        self.serial = serial
+    }
 }
 
 /// Names one caller in the queue.

@@ -48,6 +48,7 @@ extension ConnectionPool.Configuration {
             "name: at most 63 printable ASCII characters"
         )
         problems += settingProblems
+        check((0...1_000).contains(maxListeners), "maxListeners: 0 to 1,000")
         guard problems.isEmpty else {
             throw PoolError(
                 .invalidConfiguration,

@@ -50,6 +50,10 @@ extension ConnectionPool {
         public var retry = RetryPolicy()
         /// Whether and how statements share connections.
         public var sharing = Sharing()
+        /// Calls of ``ConnectionPool/listen(to:bufferLimit:timeout:)`` under way at once. Each has a
+        /// connection beside `maxConnections`, so the server has to have room for both.
+        /// Default: 4.
+        public var maxListeners = 4
 
         /// Prepared statements kept on each connection; 0 prepares none. Default: 256.
         public var statementCacheSize = 256

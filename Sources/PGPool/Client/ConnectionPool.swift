@@ -16,6 +16,7 @@ internal import PGPoolCore
 /// closes its connections and says so in the log.
 public actor ConnectionPool {
     nonisolated let engine: PoolEngine
+    nonisolated let listeners = ListenerRegistry()
 
     /// A pool by URL, with defaults for all else; see ``Configuration``.
     ///
@@ -54,6 +55,7 @@ public actor ConnectionPool {
     }
 
     deinit {
+        listeners.close()
         engine.abandon()
     }
 
@@ -99,8 +101,10 @@ public actor ConnectionPool {
     ///   - leaseTimeout: how long after that leases may take; then their connections are closed
     ///     under them.
     public nonisolated func drain(queueTimeout: Duration, leaseTimeout: Duration) async {
+        listeners.close()
         engine.beginDrain(queue: queueTimeout, leases: leaseTimeout)
         await engine.finished()
+        await listeners.finished()
     }
 
     /// Ends the pool: callers that wait fail, idle connections close, leases may take a while.

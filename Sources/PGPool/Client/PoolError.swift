@@ -9,7 +9,7 @@ public struct PoolError: Error, Sendable {
         private enum Known: String {
             case acquireTimeout, queueFull, nestedAcquire, shutDown, connectFailed, leaseEnded
             case transactionRolledBack, invalidConfiguration
-            case streamOpen, invalidStatement
+            case streamOpen, invalidStatement, tooManyListeners
         }
 
         private let known: Known
@@ -33,6 +33,8 @@ public struct PoolError: Error, Sendable {
         public static let streamOpen = Code(known: .streamOpen)
         /// The statement cannot be run this way.
         public static let invalidStatement = Code(known: .invalidStatement)
+        /// As many listeners as the configuration allows listen already.
+        public static let tooManyListeners = Code(known: .tooManyListeners)
         /// A value of the configuration is out of its bounds.
         public static let invalidConfiguration = Code(known: .invalidConfiguration)
 

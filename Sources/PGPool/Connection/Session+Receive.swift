@@ -73,7 +73,7 @@ extension Session {
 
     /// Between statements the server sends nothing but notices, notifications, and a last word.
     private func discardUnasked(_ connection: OpaquePointer, _ state: inout State) {
-        while let notification = PQnotifies(connection) { PQfreemem(notification) }
+        deliverNotifications(connection)
         guard state.sent.isEmpty, PQisBusy(connection) == 0 else { return }
         while let result = PQgetResult(connection) {
             if PQresultStatus(result) == PGRES_FATAL_ERROR { noteError(result, nil, &state) }

@@ -8,6 +8,13 @@ protocol SessionEvents: AnyObject, Sendable {
     func sessionClosed(_ session: Session)
     /// The server sent a notice. Called under the session's lock: the session is not to be used.
     func sessionNotice(_ session: Session, severity: String, sqlState: String, message: String)
+    /// The server notified a channel that the session listens to. Called as `sessionNotice` is.
+    func sessionNotified(_ session: Session, _ notification: PostgresNotification)
+}
+
+extension SessionEvents {
+    /// A lease's own LISTEN reaches nobody: ``ConnectionPool`` has listeners for it.
+    func sessionNotified(_ session: Session, _ notification: PostgresNotification) {}
 }
 
 /// The state of a session when its lease ends.
