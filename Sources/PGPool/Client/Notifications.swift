@@ -5,7 +5,9 @@ internal import Synchronization
 /// It can be iterated once. It ends, and its connection is closed, when the loop is left, when the
 /// task that iterates is cancelled, when nobody holds it any more, and when the pool shuts down.
 public struct Notifications: AsyncSequence, Sendable {
+    /// A notification, or a gap.
     public typealias Element = NotificationEvent
+    /// What ends the sequence early.
     public typealias Failure = Never
 
     private let handle: ListenerHandle
