@@ -7,7 +7,7 @@ internal import Synchronization
 public struct Notifications: AsyncSequence, Sendable {
     /// A notification, or a gap.
     public typealias Element = NotificationEvent
-    /// What ends the sequence early.
+    /// It throws nothing: a loss is an element, the gap.
     public typealias Failure = Never
 
     private let handle: ListenerHandle
