@@ -47,6 +47,7 @@ extension ConnectionPool.Configuration {
         for key in serverSettings.keys.sorted() where !Self.isSettingName(key) {
             problems.append("serverSettings: \(key) is not the name of a setting")
         }
+        problems += results.problems
         guard problems.isEmpty else {
             throw PoolError(
                 .invalidConfiguration,

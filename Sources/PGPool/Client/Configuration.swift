@@ -41,6 +41,9 @@ extension ConnectionPool {
         /// How connections are checked and cleaned.
         public var upkeep = Upkeep()
 
+        /// How much of results is kept in memory.
+        public var results = Results()
+
         /// Prepared statements kept on each connection; 0 prepares none. Default: 256.
         public var statementCacheSize = 256
         /// Run on each new connection before anybody else uses it; if it throws, the connection is

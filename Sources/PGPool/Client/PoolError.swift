@@ -9,6 +9,7 @@ public struct PoolError: Error, Sendable {
         private enum Known: String {
             case acquireTimeout, queueFull, nestedAcquire, shutDown, connectFailed, leaseEnded
             case transactionRolledBack, invalidConfiguration
+            case connectionBusy, resultTooLarge
         }
 
         private let known: Known
@@ -30,6 +31,11 @@ public struct PoolError: Error, Sendable {
         public static let transactionRolledBack = Code(known: .transactionRolledBack)
         /// A value of the configuration is out of its bounds.
         public static let invalidConfiguration = Code(known: .invalidConfiguration)
+
+        /// A stream or a COPY is open on this connection: end its loop first, or use another one.
+        public static let connectionBusy = Code(known: .connectionBusy)
+        /// A result grew past ``ConnectionPool/Configuration/Results``: stream it.
+        public static let resultTooLarge = Code(known: .resultTooLarge)
 
         /// The code's name.
         public var description: String { known.rawValue }

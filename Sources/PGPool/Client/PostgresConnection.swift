@@ -8,6 +8,8 @@ internal import Synchronization
 public struct PostgresConnection: Sendable {
     let session: Session
     let leaseNumber: UInt64
+    /// How much of its results is kept.
+    var results = ConnectionPool.Configuration.Results()
 
     /// The id of the server's process, as in `pg_stat_activity`.
     public var backendPID: Int32 { session.backendPID }
@@ -32,7 +34,7 @@ public struct PostgresConnection: Sendable {
         let kind = try Self.kind(of: query)
         let operation = Operation(query, kind)
         try await run(operation, statementTimeout)
-        return Rows(storage: operation.result ?? EmptyResult.shared)
+        return try results.collected(operation)
     }
 
     /// Runs any number of statements, separated by semicolons, in one round trip and, unless they

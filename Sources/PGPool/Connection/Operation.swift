@@ -32,6 +32,8 @@ final class Operation: @unchecked Sendable {
     /// The name under which it is being prepared, if it is.
     var preparedName: String?
     var changesSession = false
+    /// What it hands over piece by piece, if it is a stream or a COPY.
+    var exchange: Exchange?
     var phase = FailurePhase.nothingSent
     /// Its only result, or the last of several.
     var result: ResultHandle?

@@ -18,6 +18,9 @@ final class ResultHandle: ResultStorage {
         PQclear(result)
     }
 
+    /// What it takes in memory, in bytes.
+    var memorySize: Int { PQresultMemorySize(result) }
+
     var affectedRows: Int {
         Int(String(cString: PQcmdTuples(result))) ?? 0
     }

@@ -14,22 +14,37 @@ extension Session {
                 isGone = state.lingering >= 0 && lingeringEnded(&state)
                 return
             }
-            if readiness.contains(.readable), PQconsumeInput(connection) == 0 {
+            if readiness.contains(.readable) { noteHangUp(&state) }
+            if readiness.contains(.readable), !state.isReadingPaused,
+                PQconsumeInput(connection) == 0
+            {
                 noteLost(&state, message: ErrorReport.trimmed(PQerrorMessage(connection)))
             } else if state.wantsToWrite {
                 flush(connection, &state)
+                if !state.wantsToWrite { state.open?.exchange?.signal.raise() }
             }
-            readResults(connection, &state, into: &finished)
-            if PQstatus(connection) == CONNECTION_BAD { noteLost(&state, message: "") }
-            if state.isLost, !state.isClosing {
-                loss = lostError(state, phase: .nothingSent, sql: nil)
-                finished += takeAll(&state)
-            } else {
-                sendPending(&state)
-            }
+            loss = digest(connection, &state, into: &finished)
         }
         if let loss { events.sessionLost(self, loss) }
         if isGone { events.sessionClosed(self) }
+    }
+
+    /// Reads what libpq holds, sends what may follow, and says if the connection is lost.
+    func digest(
+        _ connection: OpaquePointer,
+        _ state: inout State,
+        into finished: inout [Operation]
+    ) -> PostgresError? {
+        readResults(connection, &state, into: &finished)
+        if PQstatus(connection) == CONNECTION_BAD { noteLost(&state, message: "") }
+        state.open?.exchange?.signalProgress()
+        guard state.isLost, !state.isClosing else {
+            sendPending(&state)
+            return nil
+        }
+        let loss = lostError(state, phase: .nothingSent, sql: nil)
+        finished += takeAll(&state)
+        return loss
     }
 
     private func readResults(
@@ -38,6 +53,7 @@ extension Session {
         into finished: inout [Operation]
     ) {
         while let operation = state.sent.first {
+            if operation.exchange != nil, !mayReadOn(operation, connection, &state) { return }
             if !state.isLost, PQisBusy(connection) != 0 { return }
             guard let result = PQgetResult(connection) else {
                 if operation.kind == .simple {
@@ -46,6 +62,7 @@ extension Session {
                     noteLost(&state, message: "")
                     return
                 }
+                begin(operation, connection)
                 continue
             }
             take(result, for: operation, connection, &state, into: &finished)
@@ -71,6 +88,7 @@ extension Session {
         _ state: inout State,
         into finished: inout [Operation]
     ) {
+        if operation.exchange != nil, exchange(result, of: operation, connection, &state) { return }
         switch PQresultStatus(result) {
         case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY, PGRES_SINGLE_TUPLE:
             if operation.precedingResults > 0 {
@@ -134,7 +152,7 @@ extension Session {
     }
 
     /// COPY has an API of its own. Here it is ended at once, so that the connection stays usable.
-    private func refuseCopy(
+    func refuseCopy(
         _ result: OpaquePointer,
         _ operation: Operation,
         _ connection: OpaquePointer,
@@ -171,7 +189,7 @@ extension Session {
     }
 
     /// Notes what a command did to the session, so that the next lease does not inherit it.
-    private func noteTag(
+    func noteTag(
         _ result: OpaquePointer,
         of operation: Operation,
         _ state: inout State

@@ -17,6 +17,7 @@ extension Session {
                 finished.append(operation)
                 return
             }
+            if operation.exchange != nil { state.open = operation }
             if mayFollow(operation, state) {
                 send(operation, &state)
             } else {
@@ -40,6 +41,7 @@ extension Session {
         if let lease, lease != leaseNumber.load(ordering: .sequentiallyConsistent) {
             return LeaseEndedError()
         }
+        if lease != nil, let open = state.open, open !== operation { return Self.busy(open) }
         guard state.connection == nil || state.isLost || state.isClosing else { return nil }
         return lostError(state, phase: .nothingSent, sql: operation.query.sql)
     }
@@ -47,7 +49,8 @@ extension Session {
     /// Whether the statement can be sent right behind what was sent before it.
     private func mayFollow(_ operation: Operation, _ state: State) -> Bool {
         guard !state.mustSettle, state.pending.isEmpty else { return false }
-        return state.sent.isEmpty || (operation.kind == .extended && state.isPipelining)
+        return state.sent.isEmpty
+            || (operation.kind == .extended && state.isPipelining && operation.exchange == nil)
     }
 
     /// Sends what was kept, as far as the mode allows.
@@ -58,9 +61,11 @@ extension Session {
             return
         }
         while let next = state.pending.first {
-            guard state.sent.isEmpty || (next.kind == .extended && state.isPipelining) else {
-                return
-            }
+            // Rows come one by one only of a statement that is first.
+            guard
+                state.sent.isEmpty
+                    || (next.kind == .extended && state.isPipelining && next.exchange == nil)
+            else { return }
             state.pending.removeFirst()
             send(next, &state)
             if state.isLost { return }
@@ -77,6 +82,7 @@ extension Session {
             case .simple: sendSimple(operation, connection, &state)
             }
         if wasSent {
+            begin(operation, connection)
             flush(connection, &state)
         } else {
             operation.phase = .nothingSent
@@ -200,11 +206,7 @@ extension Session {
         }
         guard wantsToWrite != state.wantsToWrite, let token = state.token else { return }
         state.wantsToWrite = wantsToWrite
-        reactor.setInterest(
-            wantsToWrite ? [.readable, .writable] : .readable,
-            of: state.descriptor,
-            token
-        )
+        reactor.setInterest(state.interest, of: state.descriptor, token)
     }
 
     func armDeadline(_ deadline: Instant, _ state: State) {

@@ -89,7 +89,7 @@ struct ReactorTests {
                         return seen
                     }
                 }
-                return await tasks.reduce(into: []) { $0.formUnion($1) }
+                return await tasks.reduce(into: Set<ObjectIdentifier?>()) { $0.formUnion($1) }
             }
         }
         #expect(threads.isSubset(of: group.reactors.map { ObjectIdentifier($0) }))
@@ -100,21 +100,30 @@ struct ReactorTests {
         let group = ReactorGroup(threads: 2)
         defer { group.shutDown() }
         // Each job waits until both threads have run one: alone, a thread would never get on.
-        let arrived = Mutex<Set<ObjectIdentifier>>([])
+        let arrived = Arrivals()
         await withTaskExecutorPreference(group) {
             await withTaskGroup { tasks in
                 for _ in 1...1_000 {
                     tasks.addTask {
-                        while arrived.withLock({ $0.count < 2 }) {
-                            if let reactor = Reactor.current {
-                                _ = arrived.withLock { $0.insert(ObjectIdentifier(reactor)) }
-                            }
+                        while arrived.count < 2 {
+                            if let reactor = Reactor.current { arrived.note(reactor) }
                             await Task.yield()
                         }
                     }
                 }
             }
         }
-        #expect(arrived.withLock { $0.count } == 2)
+        #expect(arrived.count == 2)
+    }
+
+    /// Which reactors have run a job.
+    private final class Arrivals: Sendable {
+        private let reactors = Mutex<Set<ObjectIdentifier>>([])
+
+        var count: Int { reactors.withLock { $0.count } }
+
+        func note(_ reactor: Reactor) {
+            reactors.withLock { _ = $0.insert(ObjectIdentifier(reactor)) }
+        }
     }
 }
