@@ -49,6 +49,7 @@ extension ConnectionPool.Configuration {
         )
         problems += settingProblems
         check((0...1_000).contains(maxListeners), "maxListeners: 0 to 1,000")
+        problems += results.problems
         guard problems.isEmpty else {
             throw PoolError(
                 .invalidConfiguration,

@@ -54,6 +54,8 @@ extension ConnectionPool {
         /// connection beside `maxConnections`, so the server has to have room for both.
         /// Default: 4.
         public var maxListeners = 4
+        /// How much of results is kept in memory.
+        public var results = Results()
 
         /// Prepared statements kept on each connection; 0 prepares none. Default: 256.
         public var statementCacheSize = 256

@@ -27,7 +27,11 @@ extension ConnectionPool {
         case .waiting(let waiter): lease = try await engine.wait(waiter)
         }
         defer { engine.release(lease) }
-        let connection = PostgresConnection(session: lease.session, leaseNumber: lease.number)
+        let connection = PostgresConnection(
+            session: lease.session,
+            leaseNumber: lease.number,
+            results: engine.configuration.results
+        )
         guard lease.filledPool, engine.configuration.acquire.detectsNesting else {
             return try await body(connection)
         }
@@ -84,7 +88,7 @@ extension ConnectionPool {
         }
         _ = operation.isOver.load(ordering: .acquiring)
         switch operation.outcome {
-        case .success?: return Rows(storage: operation.result ?? EmptyResult.shared)
+        case .success?: return try engine.configuration.results.collected(operation)
         case .failure(let error)?: throw error
         case nil: throw CancellationError()
         }

@@ -9,7 +9,7 @@ public struct PoolError: Error, Sendable {
         private enum Known: String {
             case acquireTimeout, queueFull, nestedAcquire, shutDown, connectFailed, leaseEnded
             case transactionRolledBack, invalidConfiguration
-            case streamOpen, invalidStatement, tooManyListeners
+            case invalidStatement, tooManyListeners, connectionBusy, resultTooLarge
         }
 
         private let known: Known
@@ -29,14 +29,17 @@ public struct PoolError: Error, Sendable {
         public static let leaseEnded = Code(known: .leaseEnded)
         /// COMMIT was answered with ROLLBACK: a statement of the transaction had failed.
         public static let transactionRolledBack = Code(known: .transactionRolledBack)
-        /// A statement was sent while a stream of the same connection was open.
-        public static let streamOpen = Code(known: .streamOpen)
         /// The statement cannot be run this way.
         public static let invalidStatement = Code(known: .invalidStatement)
         /// As many listeners as the configuration allows listen already.
         public static let tooManyListeners = Code(known: .tooManyListeners)
         /// A value of the configuration is out of its bounds.
         public static let invalidConfiguration = Code(known: .invalidConfiguration)
+
+        /// A stream or a COPY is open on this connection: end its loop first, or use another one.
+        public static let connectionBusy = Code(known: .connectionBusy)
+        /// A result grew past ``ConnectionPool/Configuration/Results``: stream it.
+        public static let resultTooLarge = Code(known: .resultTooLarge)
 
         /// The code's name.
         public var description: String { known.rawValue }

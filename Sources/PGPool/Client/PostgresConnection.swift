@@ -8,6 +8,8 @@ internal import Synchronization
 public struct PostgresConnection: Sendable {
     let session: Session
     let leaseNumber: UInt64
+    /// How much of its results is kept.
+    var results = ConnectionPool.Configuration.Results()
 
     /// The id of the server's process, as in `pg_stat_activity`.
     public var backendPID: Int32 { session.backendPID }
@@ -31,7 +33,7 @@ public struct PostgresConnection: Sendable {
     public func query(_ query: Query, statementTimeout: Duration? = nil) async throws -> Rows {
         let operation = try Self.operation(for: query, mode: session.statementMode)
         try await run(operation, statementTimeout)
-        return Rows(storage: operation.result ?? EmptyResult.shared)
+        return try results.collected(operation)
     }
 
     /// Runs any number of statements, separated by semicolons, in one round trip and, unless they
@@ -108,12 +110,6 @@ public struct PostgresConnection: Sendable {
             PoolError(
                 .leaseEnded,
                 "a connection is valid only inside the closure it was lent to",
-                failureClass: .deterministic
-            )
-        case is StreamOpenError:
-            PoolError(
-                .streamOpen,
-                "a stream of the connection is open: read it to its end, or let go of it",
                 failureClass: .deterministic
             )
         default:

@@ -1,117 +1,113 @@
-internal import PGPoolCore
-internal import Synchronization
-
-/// The rows of a statement, as they come.
+/// The rows of a statement as they come, with back-pressure.
 ///
-/// The server is kept waiting when rows are not taken, so memory stays flat however many there are.
-/// Leaving the loop early cancels the statement, and the connection is usable again as soon as the
-/// server has confirmed that; inside a transaction, which a cancellation would undo, the rest is read
-/// and thrown away instead. While a stream is open its connection can run nothing else: that fails
-/// with ``PoolError`` `streamOpen`.
+/// The connection reads ahead up to ``ConnectionPool/Configuration/Results`` and then leaves the
+/// rest with the server until the consumer has caught up, so memory stays flat. A stream can be
+/// iterated once, by one task. It belongs to its lease: until its loop ends, other statements on the connection
+/// are refused with ``PoolError`` `connectionBusy`.
 ///
-/// Rows are for one reader; a second iterator continues where the first one stands.
+/// Leaving the loop early is fine. Outside a transaction a statement that only reads is then
+/// cancelled on the server. Inside one, where that would fail the transaction, and of a statement
+/// that writes, the rest is read and thrown away. A cancelled task cancels the statement.
+///
+/// A ``Row`` keeps those in memory that came with it: up to a quarter of what is read ahead.
 public struct RowStream: AsyncSequence, Sendable {
-    /// A row.
+    /// One row.
     public typealias Element = Row
 
-    private let source: StreamSource
+    /// The columns' names, in order.
+    public let columnNames: [String]
+    /// The columns' types, in order.
+    public let columnTypes: [PostgresType]
+    private let ticket: ExchangeTicket
 
-    init(session: Session, operation: Operation, stream: StreamBuffer) {
-        source = StreamSource(session: session, operation: operation, stream: stream)
+    init(_ owner: ExchangeOwner) async throws {
+        let first = try await owner.nextPiece()
+        let columns: any ResultStorage
+        switch first {
+        case .rows(let batch)?: columns = batch
+        default: columns = owner.operation.result ?? EmptyResult.shared
+        }
+        columnNames = (0..<columns.columnCount).map(columns.columnName)
+        columnTypes = columns.columnTypes
+        ticket = ExchangeTicket(owner, first)
     }
 
-    /// Takes the rows, batch by batch.
+    /// The one iterator; a second one throws ``PoolError`` with `connectionBusy`.
     public func makeAsyncIterator() -> Iterator {
-        Iterator(source: source)
+        let content = ticket.redeem()
+        return Iterator(owner: content?.owner, first: content?.first)
     }
 
-    /// Takes the rows.
+    /// Hands out rows; when it goes, the statement is left.
     public struct Iterator: AsyncIteratorProtocol {
-        fileprivate let source: StreamSource
-        private var batch: [ResultHandle] = []
-        private var place = 0
+        private var owner: ExchangeOwner?
+        private var batch: RowBatch?
+        private var index = 0
+        private var isOver = false
 
-        fileprivate init(source: StreamSource) {
-            self.source = source
+        init(owner: ExchangeOwner?, first: Exchange.Piece?) {
+            self.owner = owner
+            if case .rows(let rows)? = first { batch = rows }
         }
 
-        /// The next row; `nil` behind the last one.
+        /// The next row; `nil` once the server said that the statement succeeded.
         ///
-        /// - Throws: ``PostgresError`` behind the rows that came before it; ``PoolError``;
-        ///   `CancellationError` when the task is cancelled.
+        /// - Throws: ``PostgresError``, after the rows before it; ``PoolError`` with `leaseEnded`;
+        ///   `CancellationError` when the task is cancelled, with the next rows that it would have
+        ///   to wait for.
         public mutating func next() async throws -> Row? {
-            if place == batch.count {
-                batch = try await source.next()
-                place = 0
-                if batch.isEmpty { return nil }
+            while true {
+                if let batch, index < batch.rowCount {
+                    defer { index += 1 }
+                    return Row(storage: batch, index: index)
+                }
+                if isOver { return nil }
+                guard let owner else { throw ExchangeTicket.used }
+                batch = nil
+                index = 0
+                do {
+                    if case .rows(let next)? = try await owner.nextPiece() {
+                        batch = next
+                    } else {
+                        isOver = true
+                    }
+                } catch {
+                    isOver = true
+                    throw error
+                }
             }
-            defer { place += 1 }
-            return Row(storage: batch[place], index: 0)
         }
-    }
-}
-
-/// Ends the statement when nobody can read its rows any more.
-private final class StreamSource: Sendable {
-    private let session: Session
-    private let operation: Operation
-    private let stream: StreamBuffer
-
-    init(session: Session, operation: Operation, stream: StreamBuffer) {
-        self.session = session
-        self.operation = operation
-        self.stream = stream
-    }
-
-    deinit {
-        // Does nothing to a statement that is over.
-        session.leaveStream(operation)
-    }
-
-    func next() async throws -> [ResultHandle] {
-        let rows = await withTaskCancellationHandler {
-            await stream.take()
-        } onCancel: {
-            session.cancel(operation)
-            session.resumeReading()
-        }
-        guard rows.isEmpty else {
-            session.resumeReading()
-            return rows
-        }
-        _ = operation.isOver.load(ordering: .acquiring)
-        if case .failure(let error)? = operation.outcome { throw PostgresConnection.told(error) }
-        return []
     }
 }
 
 extension PostgresConnection {
-    /// Runs a statement and hands out its rows as they come.
+    /// Runs one statement and hands out its rows as they come; see ``RowStream``.
     ///
-    /// - Parameter query: the statement; interpolated values are bound.
-    /// - Returns: the rows; errors of the server's come while they are read.
-    /// - Throws: ``PoolError`` for a COPY, which has no rows.
-    public func stream(_ query: Query) async throws -> RowStream {
-        guard try Self.kind(of: query) == .extended else {
-            throw PoolError(
-                .invalidStatement,
-                "COPY has no rows to stream",
-                failureClass: .deterministic
-            )
-        }
-        let stream = StreamBuffer()
-        let operation = Operation(query, .extended)
-        operation.stream = stream
-        operation.completion = stream
-        session.submit(operation, lease: leaseNumber)
-        return RowStream(session: session, operation: operation, stream: stream)
+    /// ```swift
+    /// for try await row in try await connection.stream("SELECT id, name FROM users") { … }
+    /// ```
+    ///
+    /// - Parameters:
+    ///   - query: the statement; interpolated values are bound.
+    ///   - statementTimeout: cancels the statement when its last row has not come from the server
+    ///     after this time, the consumer's own time included. Default: none.
+    /// - Returns: the stream, once the first rows are there, or the end of a result without any.
+    /// - Throws: ``PostgresError`` when the statement fails before its first row; ``PoolError`` with
+    ///   `connectionBusy` when another stream is open, or `leaseEnded`; `CancellationError`.
+    public func stream(_ query: Query, statementTimeout: Duration? = nil) async throws -> RowStream
+    {
+        try await RowStream(ExchangeOwner(query, .rows, self, statementTimeout))
     }
 }
 
 extension Transaction {
-    /// Runs a statement inside the transaction and hands out its rows as they come; see
-    /// ``PostgresConnection/stream(_:)``.
-    public func stream(_ query: Query) async throws -> RowStream {
-        try await connection.stream(query)
+    /// Runs one statement inside the transaction and hands out its rows as they come; see
+    /// ``PostgresConnection/stream(_:statementTimeout:)``.
+    ///
+    /// A loop that is left early reads the rest of the result, since cancelling the statement would
+    /// fail the transaction.
+    public func stream(_ query: Query, statementTimeout: Duration? = nil) async throws -> RowStream
+    {
+        try await connection.stream(query, statementTimeout: statementTimeout)
     }
 }

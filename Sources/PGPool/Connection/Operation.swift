@@ -17,10 +17,6 @@ final class Operation: @unchecked Sendable {
     let kind: Kind
     /// What begins the transaction in front of it, if it is the first statement of one.
     var begin: String?
-    /// Where its rows go one by one, if they are not collected.
-    var stream: StreamBuffer?
-    /// libpq hands out single rows for it.
-    var isStreaming = false
     /// Whether it may have neighbours on its connection.
     var isShared = false
     /// Its task went on without the answer, which is still to come.
@@ -45,6 +41,8 @@ final class Operation: @unchecked Sendable {
     var sending = StatementSending()
     /// The error that was answered by preparing it again, which is done once.
     var repairedError: PostgresError?
+    /// What it hands over piece by piece, if it is a stream or a COPY.
+    var exchange: Exchange?
     var phase = FailurePhase.nothingSent
     /// Its only result, or the last of several.
     var result: ResultHandle?

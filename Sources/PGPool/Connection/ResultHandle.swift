@@ -18,8 +18,8 @@ final class ResultHandle: ResultStorage {
         PQclear(result)
     }
 
-    /// The bytes that libpq keeps for it.
-    var memorySize: Int { Int(PQresultMemorySize(result)) }
+    /// What it takes in memory, in bytes.
+    var memorySize: Int { PQresultMemorySize(result) }
 
     var affectedRows: Int {
         Int(String(cString: PQcmdTuples(result))) ?? 0

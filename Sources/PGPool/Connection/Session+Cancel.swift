@@ -16,6 +16,9 @@ extension Session {
                 state.pending.remove(at: index)
                 operation.outcome = .failure(CancellationError())
                 isFinished = true
+            } else if operation.exchange != nil, state.sent.contains(where: { $0 === operation }) {
+                request = abandon(operation, CancellationError(), mustCancel: true, &state)
+                isFinished = true
             } else if state.sent.contains(where: { $0 === operation }) {
                 operation.outcome = .failure(CancellationError())
                 isFinished = true
@@ -83,6 +86,7 @@ extension Session {
                 } else {
                     operation.didTimeOut = true
                     operation.deadline = now + Self.cancelGrace
+                    stopKeeping(operation, &state)
                     request = request ?? beginCancel(of: operation, &state)
                     stopSending(operation, &state)
                 }
@@ -123,7 +127,7 @@ extension Session {
     }
 
     /// Asks libpq for a request, unless the statement is one that must not be cancelled.
-    private func beginCancel(of operation: Operation, _ state: inout State) -> CancelRequest? {
+    func beginCancel(of operation: Operation, _ state: inout State) -> CancelRequest? {
         // A COMMIT that is cancelled while it waits for a standby is committed here and not there.
         guard operation.phase != .commit, let connection = state.connection,
             let pointer = PQgetCancel(connection)
@@ -134,7 +138,7 @@ extension Session {
     }
 
     /// `PQcancel` blocks, so it has a thread of its own.
-    private func send(_ request: CancelRequest) {
+    func send(_ request: CancelRequest) {
         BlockingThreads.canceller.run {
             request.send()
             self.state.withLock { state in

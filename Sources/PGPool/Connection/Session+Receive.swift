@@ -9,30 +9,42 @@ extension Session {
     func receive(_ readiness: Readiness, _ finished: inout [Operation]) {
         var loss: PostgresError?
         var isGone = false
-        var stream: StreamBuffer?
         state.withLock { state in
             guard let connection = state.connection else {
                 isGone = state.lingering >= 0 && lingeringEnded(&state)
                 return
             }
-            if readiness.contains(.readable), PQconsumeInput(connection) == 0 {
+            if readiness.contains(.readable) { noteHangUp(&state) }
+            if readiness.contains(.readable), !state.isReadingPaused,
+                PQconsumeInput(connection) == 0
+            {
                 noteLost(&state, message: ErrorReport.trimmed(PQerrorMessage(connection)))
             } else if state.wantsToWrite {
                 flush(connection, &state)
+                if !state.wantsToWrite { state.open?.exchange?.signal.raise() }
             }
-            readResults(connection, &state, into: &finished)
-            stream = state.sent.first?.stream
-            if PQstatus(connection) == CONNECTION_BAD { noteLost(&state, message: "") }
-            if state.isLost, !state.isClosing {
-                loss = lostError(state, phase: .nothingSent, sql: nil)
-                finished += takeAll(&state)
-            } else {
-                sendPending(&state)
-            }
+            loss = digest(connection, &state, into: &finished)
         }
-        stream?.wake()
         if let loss { events.sessionLost(self, loss) }
         if isGone { events.sessionClosed(self) }
+    }
+
+    /// Reads what libpq holds, sends what may follow, and says if the connection is lost.
+    func digest(
+        _ connection: OpaquePointer,
+        _ state: inout State,
+        into finished: inout [Operation]
+    ) -> PostgresError? {
+        readResults(connection, &state, into: &finished)
+        if PQstatus(connection) == CONNECTION_BAD { noteLost(&state, message: "") }
+        state.open?.exchange?.signalProgress()
+        guard state.isLost, !state.isClosing else {
+            sendPending(&state)
+            return nil
+        }
+        let loss = lostError(state, phase: .nothingSent, sql: nil)
+        finished += takeAll(&state)
+        return loss
     }
 
     private func readResults(
@@ -41,10 +53,9 @@ extension Session {
         into finished: inout [Operation]
     ) {
         while let operation = state.sent.first {
-            prepareToStream(operation, connection)
-            if pausesReading(operation, &state) { return }
             // Nothing is under way while the rest of a batch waits for room in the socket.
             if operation.batch?.isAllAnswered ?? false { return }
+            if operation.exchange != nil, !mayReadOn(operation, connection, &state) { return }
             if !state.isLost, PQisBusy(connection) != 0 { return }
             guard let result = PQgetResult(connection) else {
                 if operation.kind == .simple {
@@ -53,6 +64,7 @@ extension Session {
                     noteLost(&state, message: "")
                     return
                 }
+                begin(operation, connection)
                 continue
             }
             let isCopy = Self.isCopy(result)
@@ -92,15 +104,12 @@ extension Session {
             take(result, for: batch, of: operation, connection, &state, into: &finished)
             return
         }
+        if operation.exchange != nil, exchange(result, of: operation, connection, &state) { return }
         switch PQresultStatus(result) {
         case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY, PGRES_SINGLE_TUPLE:
             if operation.sending.precedingResults > 0 {
                 operation.sending.precedingResults -= 1
                 PQclear(result)
-            } else if PQresultStatus(result) == PGRES_SINGLE_TUPLE {
-                // Rows that nobody waits for any more are thrown away.
-                let row = ResultHandle(result)
-                if operation.outcome == nil { operation.stream?.append(row) }
             } else {
                 noteTag(result, of: operation, operation.query, operation.sending, &state)
                 operation.add(ResultHandle(result))

@@ -17,6 +17,7 @@ extension Session {
                 finished.append(operation)
                 return
             }
+            if operation.exchange != nil { state.open = operation }
             if mayFollow(operation, state) {
                 if operation.isShared { cork(&state) }
                 send(operation, &state)
@@ -41,7 +42,7 @@ extension Session {
         if let lease, lease != leaseNumber.load(ordering: .sequentiallyConsistent) {
             return LeaseEndedError()
         }
-        if isStreamOpen(state) { return StreamOpenError() }
+        if lease != nil, let open = state.open, open !== operation { return Self.busy(open) }
         guard state.connection == nil || state.isLost || state.isClosing else { return nil }
         return lostError(state, phase: .nothingSent, sql: operation.query.sql)
     }
@@ -49,8 +50,8 @@ extension Session {
     /// Whether the statement can be sent right behind what was sent before it.
     private func mayFollow(_ operation: Operation, _ state: State) -> Bool {
         guard !state.mustSettle, state.pending.isEmpty, !isSendingBatch(state) else { return false }
-        if operation.stream != nil { return state.sent.isEmpty }
-        return state.sent.isEmpty || (operation.kind == .extended && state.isPipelining)
+        return state.sent.isEmpty
+            || (operation.kind == .extended && state.isPipelining && operation.exchange == nil)
     }
 
     /// Sends what was kept, as far as the mode allows.
@@ -62,9 +63,10 @@ extension Session {
             return
         }
         while let next = state.pending.first {
+            // Rows come one by one only of a statement that is first.
             guard !isSendingBatch(state),
                 state.sent.isEmpty
-                    || (next.kind == .extended && state.isPipelining && next.stream == nil)
+                    || (next.kind == .extended && state.isPipelining && next.exchange == nil)
             else { return }
             state.pending.removeFirst()
             send(next, &state)
@@ -90,7 +92,6 @@ extension Session {
 
     func send(_ operation: Operation, _ state: inout State) {
         guard let connection = state.connection else { return }
-        operation.isStreaming = false
         operation.begin = state.pendingBegin
         state.pendingBegin = nil
         operation.phase = phase(of: operation, connection)
@@ -102,6 +103,7 @@ extension Session {
             case .simple: sendSimple(operation, connection, &state)
             }
         if wasSent {
+            begin(operation, connection)
             flush(connection, &state)
         } else {
             operation.phase = .nothingSent
@@ -174,11 +176,7 @@ extension Session {
     func watchForRoom(_ wantsToWrite: Bool, _ state: inout State) {
         guard wantsToWrite != state.wantsToWrite, let token = state.token else { return }
         state.wantsToWrite = wantsToWrite
-        reactor.setInterest(
-            wantsToWrite ? [.readable, .writable] : .readable,
-            of: state.descriptor,
-            token
-        )
+        reactor.setInterest(state.interest, of: state.descriptor, token)
     }
 
     func armDeadline(_ deadline: Instant, _ state: State) {

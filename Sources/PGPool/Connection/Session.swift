@@ -16,8 +16,6 @@ final class Session: ReactorHandler {
         var descriptor: Int32
         var isPipelining = false
         var wantsToWrite = false
-        /// Nothing is read, since a stream's rows are not taken.
-        var isPaused = false
         /// The system holds back what is sent.
         var isCorked = false
         /// Sent, in the order in which their answers come.
@@ -39,6 +37,10 @@ final class Session: ReactorHandler {
         /// A cancel request was sent: nothing else may be until a round trip passed.
         var mustSettle = false
         var settling: Operation?
+        /// The stream or COPY that the lease has open: nothing else may be submitted.
+        var open: Operation?
+        /// The consumer of a stream is behind: the socket is not watched for input.
+        var isReadingPaused = false
         var isLost = false
         /// The first error that ended the connection.
         var fatalError: PostgresError?
@@ -142,15 +144,25 @@ final class Session: ReactorHandler {
         // number, or its mark is seen here.
         leaseNumber.wrappingAdd(1, ordering: .sequentiallyConsistent)
         guard isTouched.load(ordering: .sequentiallyConsistent) else { return .clean }
-        return state.withLock { state in
+        var ending = Ending()
+        let left = state.withLock { state in
             state.pendingBegin = nil
+            if let open = state.open { leave(open, mustCancel: true, &state, &ending) }
             return condition(state)
         }
+        end(ending)
+        return left
     }
 
     private func condition(_ state: State) -> SessionCondition {
         guard let connection = state.connection, !state.isLost else { return .lost }
         if state.mustSettle || state.cancelsInFlight > 0 { return .needsReset }
+        // What was left early is read to its end by whoever resets the session.
+        if state.pending.isEmpty, !state.sent.isEmpty,
+            state.sent.allSatisfy({ $0.exchange != nil && $0.outcome != nil })
+        {
+            return .needsReset
+        }
         if !state.sent.isEmpty || !state.pending.isEmpty { return .busy }
         switch PQtransactionStatus(connection) {
         case PQTRANS_IDLE: return state.isDirty ? .needsReset : .clean

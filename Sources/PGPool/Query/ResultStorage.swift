@@ -6,6 +6,8 @@ protocol ResultStorage: AnyObject, Sendable {
     /// The rows that the command reports, 0 if it reports none.
     var affectedRows: Int { get }
     var commandTag: String { get }
+    /// The place of its first row in all that the statement returns; more than 0 in streams.
+    var firstRow: Int { get }
     func columnName(_ column: Int) -> String
     func columnIndex(_ name: String) -> Int?
     func columnType(_ column: Int) -> PostgresType
@@ -15,6 +17,8 @@ protocol ResultStorage: AnyObject, Sendable {
 }
 
 extension ResultStorage {
+    var firstRow: Int { 0 }
+
     /// A result without cells.
     func cell(_ row: Int, _ column: Int) -> UnsafeRawBufferPointer? { nil }
 
@@ -32,7 +36,7 @@ extension ResultStorage {
             column: columnName(column),
             type: columnType(column),
             expected: String(describing: expected),
-            row: row
+            row: row + firstRow
         )
     }
 }
