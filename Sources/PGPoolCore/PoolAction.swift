@@ -29,6 +29,8 @@ package enum CloseReason: String, Hashable, Sendable, CaseIterable {
     case idle
     /// It belongs to a generation before the last `evict()`.
     case evicted
+    /// Its host is the writer no more, or hangs, and its lease did not end by itself.
+    case severed
     /// The pool was made smaller.
     case surplus
     /// Its socket failed or its server closed it.
