@@ -75,6 +75,8 @@ package enum WaiterFailure: Hashable, Sendable {
     case connectFailed
     /// The pool is draining or shut down.
     case shutDown
+    /// The endpoint admits nobody, and callers are not held.
+    case endpointLost
 }
 
 /// The answer to an acquire.
@@ -90,6 +92,8 @@ package enum AcquireRefusal: Hashable, Sendable {
     case shutDown
     /// The caller's task holds a lease already and every connection is leased.
     case nested
+    /// The endpoint admits nobody, and callers are not held.
+    case endpointLost
     /// The deadline had passed when the caller asked, and nothing was idle.
     case timedOut
 }

@@ -32,6 +32,7 @@ extension PoolStateMachine {
         _ holdsLease: Bool,
         at now: Instant
     ) -> AcquireRefusal? {
+        if admission == 0, !settings.holdsCallers { return .endpointLost }
         if holdsLease, isFull { return .nested }
         if deadline <= now { return .timedOut }
         return waiters.count < settings.maxWaiters ? nil : .queueFull

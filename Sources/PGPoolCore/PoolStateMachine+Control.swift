@@ -52,6 +52,10 @@ extension PoolStateMachine {
     /// them when one is found. Leases that are out are left alone.
     package mutating func admit(_ count: Int, at now: Instant, into actions: inout Actions) {
         admission = max(0, count)
+        if admission == 0, !settings.holdsCallers {
+            failAllWaiters(.endpointLost, into: &actions)
+            finishQueueIfDrained(at: now, into: &actions)
+        }
         provision(at: now, into: &actions)
     }
 

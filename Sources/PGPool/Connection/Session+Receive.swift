@@ -8,6 +8,7 @@ extension Session {
     /// The socket is ready.
     func receive(_ readiness: Readiness, _ finished: inout [Operation]) {
         var loss: PostgresError?
+        var doubt: FailureVerdict?
         var isGone = false
         state.withLock { state in
             guard let connection = state.connection else {
@@ -24,7 +25,10 @@ extension Session {
                 if !state.wantsToWrite { state.open?.exchange?.signal.raise() }
             }
             loss = digest(connection, &state, into: &finished)
+            doubt = state.doubt
+            state.doubt = nil
         }
+        if let doubt { events.sessionDoubts(self, doubt) }
         if let loss { events.sessionLost(self, loss) }
         if isGone { events.sessionClosed(self) }
     }
@@ -188,6 +192,7 @@ extension Session {
     ) -> PostgresError {
         let (error, verdict) = ErrorReport.error(result, phase: phase, sql: sql, context: context)
         // What may be a reader still answers, so that its transaction can be ended in order.
+        if verdict.endpoint != .fine { state.doubt = verdict }
         if verdict.connection != .keep, verdict.endpoint != .maybeDemoted {
             if state.fatalError == nil { state.fatalError = error }
             state.isLost = true

@@ -42,6 +42,8 @@ final class Session: ReactorHandler {
         /// The consumer of a stream is behind: the socket is not watched for input.
         var isReadingPaused = false
         var isLost = false
+        /// What an error said of the host, to be told once the lock is free.
+        var doubt: FailureVerdict?
         /// The first error that ended the connection.
         var fatalError: PostgresError?
         var isClosing = false
@@ -220,6 +222,16 @@ final class Session: ReactorHandler {
         state.withLock { state in
             state.isDirty = false
             state.needsDiscard = false
+        }
+    }
+
+    /// The host and the port that it was opened to, of those that were given.
+    var peer: (host: String, port: String)? {
+        state.withLock { state in
+            guard let connection = state.connection, let host = PQhost(connection),
+                let port = PQport(connection)
+            else { return nil }
+            return (String(cString: host), String(cString: port))
         }
     }
 

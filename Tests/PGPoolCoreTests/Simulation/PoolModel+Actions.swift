@@ -174,6 +174,11 @@ extension PoolModel {
         case .shutDown:
             try require(phase == .draining, "\(waiter) failed for a shutdown that is none")
             try require(queueUntil <= now, "the queue was to be served until \(queueUntil)")
+        case .endpointLost:
+            try require(
+                admission == 0 && !machine.settings.holdsCallers,
+                "\(waiter) failed for an endpoint that admits \(admission)"
+            )
         }
         removeWaiter(at: place)
     }

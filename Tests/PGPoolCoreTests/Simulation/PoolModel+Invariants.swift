@@ -76,6 +76,10 @@ extension PoolModel {
             "\(machine.waiters.count) waiters, the world knows \(queue)"
         )
         try require(queue.count <= machine.settings.maxWaiters, "\(queue.count) waiters")
+        try require(
+            admission > 0 || machine.settings.holdsCallers || queue.isEmpty,
+            "\(queue.count) wait for an endpoint that is lost"
+        )
         if event == .timerFired, earliestWaiterDeadline <= now {
             throw Violation("a waiter still waits past \(earliestWaiterDeadline)")
         }

@@ -113,6 +113,7 @@ struct PoolSimulation {
         settings.openingTimeout = pick([.milliseconds(20), .milliseconds(100), .seconds(1)])
         settings.maxLifetime = pick([nil, .milliseconds(80), .milliseconds(500), .seconds(2)])
         settings.idleTimeout = pick([nil, .milliseconds(50), .milliseconds(400)])
+        settings.holdsCallers = pick([true, true, false])
         settings.sharedDepth = pick([0, 2, 3, 8])
         settings.sharedPatience = pick([.zero, .milliseconds(2), .seconds(5)])
         settings.validationBypass = pick([.zero, .milliseconds(5), .milliseconds(50), .seconds(1)])
