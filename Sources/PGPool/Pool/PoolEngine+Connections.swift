@@ -52,7 +52,11 @@ extension PoolEngine: SessionEvents, ReactorHandler {
         }
         // From here on the session can be closed from outside, which ends the hook's statements.
         state.withLock { $0.connection(id)?.session = session }
-        let connection = PostgresConnection(session: session, leaseNumber: session.beginLease())
+        let connection = PostgresConnection(
+            session: session,
+            leaseNumber: session.beginLease(),
+            results: configuration.results
+        )
         Task { [self] in
             let started = Instant.now
             do {
