@@ -26,9 +26,11 @@ extension PoolStateMachine {
         into actions: inout Actions
     ) {
         generation += 1
+        let isHostLost = severAfter.map { $0 <= .zero } ?? false
         for id in slots.all {
             switch slots[id].state {
-            case .idle, .quarantined, .opening: close(id, .evicted, at: now, into: &actions)
+            case .idle, .quarantined, .opening:
+                close(id, isHostLost ? .severed : .evicted, at: now, into: &actions)
             case .leased, .shared: sever(id, after: severAfter, at: now, into: &actions)
             case .closing, .free: break
             }

@@ -18,8 +18,8 @@ extension ConnectionPool.Configuration {
         /// So many pings in a row without an answer make a host that hangs: what runs on it fails at
         /// once. With the defaults that is after 2 s at most. Default: 3.
         public var pingMisses = 3
-        /// How long leases of a host that is the writer no more may go on, if it does not hang.
-        /// Default: 1 s.
+        /// How long leases of a host that is the writer no more may go on, if it does not hang and
+        /// nobody has taken its place. Default: 1 s.
         public var leaseGrace = Duration.seconds(1)
         /// The longest that a host may take to say whether it is the writer, connecting included.
         /// Default: 1 s.

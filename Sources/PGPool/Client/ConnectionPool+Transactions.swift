@@ -53,9 +53,14 @@ extension ConnectionPool {
                 engine.retries.succeeded()
                 return result
             } catch let error as PostgresError {
-                guard let next = engine.retries.next(policy, error, attempts, end) else {
-                    throw error
-                }
+                let next = engine.retries.next(
+                    policy,
+                    error,
+                    attempts,
+                    end,
+                    isHeld: engine.isHeld
+                )
+                guard let next else { throw error }
                 attempts += 1
                 try await Task.sleep(for: max(.zero, next - Instant.now))
             }

@@ -7,8 +7,7 @@ internal import Synchronization
 extension Session {
     /// The socket is ready.
     func receive(_ readiness: Readiness, _ finished: inout [Operation]) {
-        var loss: PostgresError?
-        var doubt: FailureVerdict?
+        var news = News()
         var isGone = false
         state.withLock { state in
             guard let connection = state.connection else {
@@ -22,33 +21,50 @@ extension Session {
                 noteLost(&state, message: ErrorReport.trimmed(PQerrorMessage(connection)))
             } else if state.wantsToWrite {
                 flush(connection, &state)
-                if !state.wantsToWrite { state.open?.exchange?.signal.raise() }
             }
-            loss = digest(connection, &state, into: &finished)
-            doubt = state.doubt
-            state.doubt = nil
+            news = digest(connection, &state, into: &finished)
         }
-        if let doubt { events.sessionDoubts(self, doubt) }
-        if let loss { events.sessionLost(self, loss) }
+        tell(news)
         if isGone { events.sessionClosed(self) }
     }
 
-    /// Reads what libpq holds, sends what may follow, and says if the connection is lost.
+    /// What reading brought that is to be told without the lock.
+    struct News {
+        /// Why the connection is lost, if it was lost just now.
+        var loss: PostgresError?
+        /// The task of the open stream can go on. Whoever cancels that task holds a lock of the
+        /// runtime, which resuming it takes too, and asks for ours: so it is resumed outside ours.
+        var progress: Signal?
+        /// What an error said of the host.
+        var doubt: FailureVerdict?
+    }
+
+    func tell(_ news: News) {
+        news.progress?.raise()
+        if let doubt = news.doubt { events.sessionDoubts(self, doubt) }
+        if let loss = news.loss { events.sessionLost(self, loss) }
+    }
+
+    /// Reads what libpq holds and sends what may follow.
     func digest(
         _ connection: OpaquePointer,
         _ state: inout State,
         into finished: inout [Operation]
-    ) -> PostgresError? {
+    ) -> News {
         readResults(connection, &state, into: &finished)
         if PQstatus(connection) == CONNECTION_BAD { noteLost(&state, message: "") }
-        state.open?.exchange?.signalProgress()
+        var news = News(doubt: state.doubt)
+        state.doubt = nil
+        if let exchange = state.open?.exchange, exchange.hasProgress {
+            news.progress = exchange.signal
+        }
         guard state.isLost, !state.isClosing else {
             sendPending(&state)
-            return nil
+            return news
         }
-        let loss = lostError(state, phase: .nothingSent, sql: nil)
+        news.loss = lostError(state, phase: .nothingSent, sql: nil)
         finished += takeAll(&state)
-        return loss
+        return news
     }
 
     private func readResults(

@@ -99,6 +99,9 @@ extension EndpointMonitor {
                 case .failure(let failure) where failure.kind == .busy:
                     // It answers, and has no room for us.
                     state.feedHost { $0.pingAnswered(id, at: .now, into: &$1) }
+                case .failure(let failure) where failure.kind == .timedOut:
+                    // Silence is what the monitor listens for; its own deadline is here, too.
+                    break
                 case .failure:
                     state.feedHost { $0.pingFailed(id, at: .now, into: &$1) }
                 }

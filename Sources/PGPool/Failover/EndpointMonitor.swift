@@ -177,7 +177,8 @@ extension EndpointMonitor.State {
         return nil
     }
 
-    /// - Parameter grace: what leases have left if a generation ends now.
+    /// - Parameter grace: what leases have left if their host turns out to be no writer and nobody
+    ///   has taken its place. Where somebody has, they could only hang.
     mutating func feedEndpoint(
         grace: Duration,
         _ change: (inout EndpointStateMachine, inout [EndpointAction]) -> Void
@@ -186,7 +187,8 @@ extension EndpointMonitor.State {
         change(&endpoint, &actions)
         for action in actions {
             if case .setGeneration(let generation, let writer) = action {
-                steps.append(.follow(generation, writer: writer, severAfter: grace))
+                let left = writer == nil ? grace : .zero
+                steps.append(.follow(generation, writer: writer, severAfter: left))
             } else {
                 steps.append(.endpoint(action))
             }

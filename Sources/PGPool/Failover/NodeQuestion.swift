@@ -136,8 +136,10 @@ enum NodeQuestion {
             return TopologyAnswer.MultiAZRow(id: id, address: HostAddress(host: host, port: port))
         }
         let source = first.6.flatMap { $0.isEmpty ? nil : $0 }
+        // A writer that was told that it is none names another one.
+        let isCalledReader = source.map { $0 != first.2 } ?? false
         return NodeAnswer(
-            isInRecovery: first.0,
+            isInRecovery: first.0 || isCalledReader,
             isReadOnly: first.1,
             detail: .multiAZ(
                 id: first.2,

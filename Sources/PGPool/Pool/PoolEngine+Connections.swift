@@ -68,7 +68,11 @@ extension PoolEngine: SessionEvents, ReactorHandler {
             return
         }
         state.withLock { $0.connection(id)?.session = session }
-        let connection = PostgresConnection(session: session, leaseNumber: session.beginLease())
+        let connection = PostgresConnection(
+            session: session,
+            leaseNumber: session.beginLease(),
+            results: configuration.results
+        )
         Task { [self] in
             let started = Instant.now
             do {

@@ -49,6 +49,9 @@ extension PoolEngine {
         }
     }
 
+    /// Whether callers wait for a writer.
+    var isHeld: Bool { state.withLock { $0.machine.admission == 0 } }
+
     /// Whether there is nothing that could be watched over.
     var hasNoConnections: Bool {
         state.withLock { $0.machine.counts.total == 0 && $0.machine.waiters.isEmpty }

@@ -73,8 +73,7 @@ extension PoolModel {
                 && idleOrProbed > machine.settings.minIdle
         case .evicted: connection.generation < generation
         case .severed:
-            (connection.state == .leased || connection.state == .shared)
-                && connection.generation < generation && connection.severAt <= now
+            connection.generation < generation && connection.severAt <= now
         case .surplus: total > limit
         case .lost: connection.isLost
         case .unusable, .reset: connection.isSpoilt || isProbeOver(connection, .reset)

@@ -160,9 +160,8 @@ struct PoolModel: Sendable {
         generation += 1
         for index in connections.indices {
             switch connections[index].state {
-            case .leased, .shared:
-                connections[index].severAt = min(connections[index].severAt, now + grace)
-            default: break
+            case .free, .closing: break
+            default: connections[index].severAt = min(connections[index].severAt, now + grace)
             }
         }
         machine.evict(severAfter: .nanoseconds(grace), at: instant, into: &actions)
