@@ -23,9 +23,7 @@ final class Session: ReactorHandler {
         /// To be sent when what was sent is answered.
         var pending = Deque<Operation>()
         var statements: StatementCache
-        /// What begins a transaction, to be sent with the next statement and in one segment with it:
-        /// if it fails, so does the statement.
-        var pendingBegin: String?
+        var transaction = TransactionState()
         /// The session was changed in a way that the next lease would notice.
         var isDirty = false
         /// Prepared by the caller by name: `DISCARD ALL` is needed.
@@ -67,6 +65,8 @@ final class Session: ReactorHandler {
     /// How statements are sent that don't say.
     let statementMode: StatementMode
     let statementCounters: StatementCounters
+    /// Warnings since the last answer. Not in `state`: libpq reports them while that is locked.
+    let warnings = CommitWarnings()
 
     /// Takes over a connection whose login is complete.
     init(
@@ -105,26 +105,6 @@ final class Session: ReactorHandler {
         }
     }
 
-    private func installNoticeReceiver() {
-        state.withLock { state in
-            let context = Unmanaged.passUnretained(self).toOpaque()
-            _ = PQsetNoticeReceiver(
-                state.connection,
-                { context, result in
-                    guard let context, let result else { return }
-                    let session = Unmanaged<Session>.fromOpaque(context).takeUnretainedValue()
-                    session.events.sessionNotice(
-                        session,
-                        severity: ErrorReport.severity(result),
-                        sqlState: ErrorReport.field(result, "C") ?? "",
-                        message: ErrorReport.field(result, "M") ?? ""
-                    )
-                },
-                context
-            )
-        }
-    }
-
     deinit {
         state.withLock { state in
             if let connection = state.connection { PQfinish(connection) }
@@ -148,7 +128,7 @@ final class Session: ReactorHandler {
         guard isTouched.load(ordering: .sequentiallyConsistent) else { return .clean }
         var ending = Ending()
         let left = state.withLock { state in
-            state.pendingBegin = nil
+            state.transaction = TransactionState()
             if let open = state.open { leave(open, mustCancel: true, &state, &ending) }
             return condition(state)
         }
@@ -159,9 +139,9 @@ final class Session: ReactorHandler {
     private func condition(_ state: State) -> SessionCondition {
         guard let connection = state.connection, !state.isLost else { return .lost }
         if state.mustSettle || state.cancelsInFlight > 0 { return .needsReset }
-        // What was left early is read to its end by whoever resets the session.
+        // What nobody waits for any more is read to its end by whoever resets the session.
         if state.pending.isEmpty, !state.sent.isEmpty,
-            state.sent.allSatisfy({ $0.exchange != nil && $0.outcome != nil })
+            state.sent.allSatisfy({ $0.outcome != nil })
         {
             return .needsReset
         }
