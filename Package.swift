@@ -104,7 +104,7 @@ let package = Package(
         ),
         .testTarget(
             name: "PoolBenchTests",
-            dependencies: ["pool-bench"],
+            dependencies: ["PGPoolTesting", "pool-bench"],
             swiftSettings: houseSettings
         ),
     ]

@@ -42,6 +42,9 @@ struct LocalClusterCommand: AsyncParsableCommand {
     )
     var fault: LocalCluster.Fault?
 
+    @Option(help: "How long after all runs the fault is done, as 5s or 500ms.")
+    var faultAfter = Length(value: .zero)
+
     @Option(help: "The password that logins need, by SCRAM. Default: everybody is trusted.")
     var password: String?
 
@@ -66,6 +69,7 @@ struct LocalClusterCommand: AsyncParsableCommand {
         try await LocalCluster.with(clusterConfiguration()) { cluster in
             try say(description(of: cluster))
             if let fault {
+                try await Task.sleep(for: faultAfter.value)
                 try await cluster.inject(fault)
                 try say(["fault \(fault)"])
             }

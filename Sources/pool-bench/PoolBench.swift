@@ -15,7 +15,10 @@ struct PoolBench: AsyncParsableCommand {
             Durations are written 20s, 150ms. Exit status: 0 done and within --max-errors, \
             1 it fell short, 2 usage.
             """,
-        subcommands: [RunCommand.self, SpikeCommand.self, ReportCommand.self]
+        subcommands: [
+            RunCommand.self, SpikeCommand.self, FailoverCommand.self, SoakCommand.self,
+            ReportCommand.self,
+        ]
     )
 
     static func main() async {

@@ -51,6 +51,35 @@ import Testing
         #expect(!page.text.contains("Throughput over time"))
     }
 
+    @Test func aDrillMarksItsPhasesAndListsItsRounds() throws {
+        let page = try parse(HTMLReport([named("failover", SampleResult.drill())]).page)
+        #expect(page.text.contains("Throughput over time"))
+        #expect(page.text.contains("Errors over time"))
+        // Three phases a round, in both pictures.
+        #expect(page.elements["rect"] == 12)
+        #expect(page.text.contains("round 2: freeze"))
+        #expect(page.elements["table"] == 2)
+        #expect(page.text.contains("Pale red"))
+        #expect(page.text.contains("rows lost"))
+    }
+
+    @Test func severalDrillsShareAPictureWithoutPhases() throws {
+        let drills = [named("a", SampleResult.drill()), named("b", SampleResult.drill())]
+        let page = try parse(HTMLReport(drills).page)
+        #expect(page.elements["rect"] == nil)
+        #expect(page.elements["table"] == 3)
+    }
+
+    @Test func aPhaseThatNeverCameIsNotMarked() {
+        var rounds = SampleResult.drill().rounds ?? []
+        rounds[0].throughputBack = nil
+        rounds[1].promoted = nil
+        let bands = ReportPlots.bands(rounds)
+        #expect(bands.map(\.kind) == [.outage, .promotion])
+        #expect(bands[0].from == 0.4)
+        #expect(abs(bands[1].to - 0.53) < 1e-9)
+    }
+
     @Test func anInterruptedRunWithoutOperationsStillHasAPage() throws {
         var result = SampleResult.run()
         result.series = []

@@ -60,6 +60,40 @@ import Testing
         #expect(Set(try object(result).keys) == Self.always.union(["burst_ms"]))
     }
 
+    @Test func aDrillAddsItsRoundsAndTotals() throws {
+        let result = try object(SampleResult.drill())
+        let totals: Set<String> = [
+            "acknowledged", "present", "lost", "duplicated", "phantom", "unknown",
+            "unknown_present",
+        ]
+        #expect(Set(result.keys) == Self.always.union(totals).union(["rounds", "timeline"]))
+        let rounds = try #require(result["rounds"] as? [[String: Any]])
+        let always: Set<String> = [
+            "fault", "began_s", "detected_ms", "promoted_ms", "first_write_ms",
+            "throughput_back_ms", "recovered", "failed_operations", "unknown", "in_flight",
+        ]
+        for round in rounds { #expect(Set(round.keys) == always) }
+        #expect(rounds[1]["detected_ms"] is NSNull)
+        #expect(try keys(result, "timeline") == ["span_ms", "acknowledged", "failed"])
+    }
+
+    @Test func anUnauditedDrillClaimsNothing() throws {
+        var result = SampleResult.drill()
+        result.ledger = nil
+        #expect(Set(try object(result).keys) == Self.always.union(["rounds", "timeline"]))
+    }
+
+    @Test func aSoakAddsWhatItWatched() throws {
+        var result = SampleResult.drill()
+        result.soak = SampleResult.soak
+        let soak = try #require(try object(result)["soak"] as? [String: Any])
+        #expect(Set(soak.keys) == ["server_connections", "memory", "descriptors"])
+        #expect(
+            try keys(soak, "server_connections") == ["limit", "peak", "samples", "violations"]
+        )
+        #expect(try keys(soak, "memory") == ["early", "late", "peak", "flat"])
+    }
+
     @Test func errorsAreCodesWithCounts() throws {
         let result = try object(SampleResult.run(errors: ["acquireTimeout": 3, "57P01": 1]))
         #expect(result["errors"] as? [String: Int] == ["acquireTimeout": 3, "57P01": 1])
@@ -69,5 +103,9 @@ import Testing
         let result = SampleResult.run(errors: ["x": 1], baselines: [SampleResult.baseline])
         let data = Data(try Output.json(result).utf8)
         #expect(try JSONDecoder().decode(BenchResult.self, from: data) == result)
+        var drill = SampleResult.drill()
+        drill.soak = SampleResult.soak
+        let written = Data(try Output.json(drill).utf8)
+        #expect(try JSONDecoder().decode(BenchResult.self, from: written) == drill)
     }
 }

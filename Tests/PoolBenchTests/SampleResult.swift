@@ -51,4 +51,44 @@ enum SampleResult {
         operations: 2100,
         throughputRatio: 0.893
     )
+
+    /// A drill of two rounds in which nothing went wrong.
+    static func drill() -> BenchResult {
+        var result = run()
+        result.scenario = "failover"
+        result.settings.mode = nil
+        result.settings.commit = .verified
+        result.settings.target = .pool
+        result.settings.faults = [.kill, .freeze]
+        result.rounds = [DrillFault.kill, .freeze].enumerated().map { index, fault in
+            DrillRound(
+                fault: fault,
+                began: Double(index) + 0.4,
+                detected: index == 0 ? 12.5 : nil,
+                promoted: 110,
+                firstWrite: 20,
+                throughputBack: 80,
+                recovered: true,
+                failedOperations: 0,
+                unknown: 0,
+                inFlight: 16
+            )
+        }
+        result.ledger = LedgerTotals(acknowledged: 2000, present: 2000)
+        var timeline = Timeline()
+        for index in 0..<2000 { timeline.add(at: Double(index) / 625, hasFailed: index == 900) }
+        result.timeline = timeline
+        return result
+    }
+
+    static let soak = SoakFigures(
+        serverConnections: SoakFigures.ServerConnections(
+            limit: 16,
+            peak: 16,
+            samples: 900,
+            violations: 0
+        ),
+        memory: Trend(early: 5e7, late: 5.1e7, peak: 5.2e7, isFlat: true),
+        descriptors: Trend(early: 60, late: 61, peak: 80, isFlat: true)
+    )
 }

@@ -61,6 +61,7 @@ struct HTMLReport {
         if let burst = result.burst {
             cards.append(("burst", Figures.time(milliseconds: burst)))
         }
+        for card in result.drillCards { cards.append((card.name, card.value)) }
         cards.append(("operations per second", Figures.count(result.throughput)))
         for baseline in result.baselines ?? [] {
             cards.append(
@@ -102,7 +103,8 @@ struct HTMLReport {
             return "\(name) operation in \(item.result.histogram.sampledEvery) was timed."
         }
         return section(plots.latency, note: sampled.joined(separator: " "))
-            + section(plots.bursts) + section(plots.throughput) + section(plots.errors)
+            + section(plots.bursts) + section(plots.throughput, note: plots.phaseNote)
+            + section(plots.errors, note: plots.phaseNote)
     }
 
     private func section(_ plot: Plot?, note: String = "") -> String {
@@ -163,6 +165,6 @@ struct HTMLReport {
             "section",
             [:],
             Markup.element("h2", text: "Figures") + ReportTable(results: results).html
-        )
+        ) + results.map(RoundTable.section).joined()
     }
 }

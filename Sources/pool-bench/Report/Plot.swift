@@ -14,6 +14,17 @@ struct Plot {
     let x: Axis
     let y: Axis
     let lines: [Line]
+    var bands: [Band] = []
+
+    /// A stretch of the x axis that is tinted, and named where it begins.
+    struct Band: Equatable, Sendable {
+        enum Kind: String, Sendable { case outage, promotion, recovery }
+
+        var kind: Kind
+        var from: Double
+        var to: Double
+        var name: String?
+    }
 
     private static let width = 860.0
     private static let height = 330.0
@@ -33,7 +44,8 @@ struct Plot {
                 "viewBox": "0 0 \(coordinate(Self.width)) \(coordinate(Self.height))",
                 "xmlns": "http://www.w3.org/2000/svg", "role": "img", "aria-label": title,
             ],
-            verticalTicks + horizontalTicks + axisTitles + lines.map(draw).joined()
+            bands.map(draw).joined() + verticalTicks + horizontalTicks + axisTitles
+                + lines.map(draw).joined()
         )
     }
 
@@ -68,6 +80,21 @@ struct Plot {
             }
         }
         return Markup.element("g", [:], Markup.element("title", text: line.name) + result)
+    }
+
+    private func draw(_ band: Band) -> String {
+        let left = Self.left + x.position(band.from) * plotWidth
+        let right = Self.left + x.position(band.to) * plotWidth
+        let tint = Markup.element(
+            "rect",
+            [
+                "class": "band \(band.kind.rawValue)", "x": coordinate(left),
+                "y": coordinate(Self.top), "width": coordinate(max(right - left, 0.8)),
+                "height": coordinate(plotHeight),
+            ]
+        )
+        guard let name = band.name else { return tint }
+        return Markup.element("g", [:], Markup.element("title", text: name) + tint)
     }
 
     private var horizontalTicks: String {

@@ -24,7 +24,11 @@ struct ReportPlots {
 
     /// Operations a second, over the seconds of the load.
     var throughput: Plot? {
-        overTime(
+        if let drilled = overTimeline("Throughput over time", "operations a second", \.acknowledged)
+        {
+            return drilled
+        }
+        return overTime(
             "Throughput over time",
             yTitle: "operations a second",
             isWhole: false,
@@ -34,7 +38,10 @@ struct ReportPlots {
 
     /// Failures in each second of the load.
     var errors: Plot? {
-        overTime(
+        if let drilled = overTimeline("Errors over time", "errors a second", \.failed) {
+            return drilled
+        }
+        return overTime(
             "Errors over time",
             yTitle: "errors a second",
             isWhole: true,
@@ -62,7 +69,7 @@ struct ReportPlots {
         )
     }
 
-    private func indexed(
+    func indexed(
         _ isWanted: (BenchResult) -> Bool
     ) -> [(index: Int, item: NamedResult)] {
         results.enumerated().filter { isWanted($0.element.result) }

@@ -42,6 +42,9 @@ enum ReportStyle {
         .major{stroke:#dde2e7;stroke-width:1}
         .minor{stroke:#f0f2f5;stroke-width:1}
         .line{fill:none;stroke-width:2;stroke-linejoin:round}
+        .band.outage{fill:#c0392b;fill-opacity:.16}
+        .band.promotion{fill:#c0392b;fill-opacity:.6}
+        .band.recovery{fill:#e0a800;fill-opacity:.3}
         .area{stroke:none;fill-opacity:.1}
         .bar{fill:#b4bfca}
         .bar.ours{fill:#1f5fa8}

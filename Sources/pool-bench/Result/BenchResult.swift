@@ -23,6 +23,13 @@ struct BenchResult: Codable, Equatable, Sendable {
     var baselines: [BaselineResult]?
     var throughputRatio: Double?
     var burst: Double?
+    /// A drill's faults, in order.
+    var rounds: [DrillRound]?
+    /// What the audit of a drill's ledger found; `nil`, and its keys absent, without one.
+    var ledger: LedgerTotals?
+    /// What was acknowledged and what failed, in finer steps than `series`.
+    var timeline: Timeline?
+    var soak: SoakFigures?
 
     enum CodingKeys: String, CodingKey {
         case scenario, settings, seed, seconds, operations, throughput, errors, series, histogram
@@ -36,6 +43,9 @@ struct BenchResult: Codable, Equatable, Sendable {
         case operationsPerWorker = "operations_per_worker"
         case throughputRatio = "throughput_ratio"
         case burst = "burst_ms"
+        case rounds, timeline, soak
+        case acknowledged, present, lost, duplicated, phantom, unknown
+        case unknownPresent = "unknown_present"
     }
 
     var errorCount: Int { errors.values.reduce(0, +) }
@@ -58,11 +68,17 @@ struct BenchSettings: Codable, Equatable, Sendable {
     var connectDelay: Double?
     var work: Double?
     var rounds: Int?
+    var commit: CommitMode?
+    var target: DrillTargetName?
+    var deadline: Double?
+    var faults: [DrillFault]?
     /// Whether the run was stopped before its time.
     var wasInterrupted = false
 
     enum CodingKeys: String, CodingKey {
         case mode, workers, executor, statement, pairs, rounds
+        case commit, target, faults
+        case deadline = "deadline_ms"
         case poolSize = "pool_size"
         case minIdle = "min_idle"
         case connectDelay = "connect_delay_ms"
@@ -97,31 +113,5 @@ struct BaselineResult: Codable, Equatable, Sendable {
     /// CPU seconds for 100,000 operations; `nil` if there were none.
     var cpuPerHundredThousand: Double? {
         operations > 0 ? clientCPUSeconds / Double(operations) * 100_000 : nil
-    }
-}
-
-extension BenchResult {
-    /// Writes the object; `acquire_ms` is there also when it is unknown.
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(scenario, forKey: .scenario)
-        try container.encode(settings, forKey: .settings)
-        try container.encode(seed, forKey: .seed)
-        try container.encode(seconds, forKey: .seconds)
-        try container.encode(operations, forKey: .operations)
-        try container.encode(throughput, forKey: .throughput)
-        try container.encode(errors, forKey: .errors)
-        try container.encode(latency, forKey: .latency)
-        try container.encode(acquire, forKey: .acquire)
-        try container.encode(clientCPUSeconds, forKey: .clientCPUSeconds)
-        try container.encode(peakResidentBytes, forKey: .peakResidentBytes)
-        try container.encode(connectionsOpened, forKey: .connectionsOpened)
-        try container.encode(connectionsPeak, forKey: .connectionsPeak)
-        try container.encode(operationsPerWorker, forKey: .operationsPerWorker)
-        try container.encode(series, forKey: .series)
-        try container.encode(histogram, forKey: .histogram)
-        try container.encodeIfPresent(baselines, forKey: .baselines)
-        try container.encodeIfPresent(throughputRatio, forKey: .throughputRatio)
-        try container.encodeIfPresent(burst, forKey: .burst)
     }
 }

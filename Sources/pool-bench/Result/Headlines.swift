@@ -2,7 +2,10 @@
 enum BenchTitle {
     /// `run exclusive`, `spike`.
     static func short(_ result: BenchResult) -> String {
-        [result.scenario, result.settings.mode?.rawValue].compactMap(\.self).joined(separator: " ")
+        let settings = result.settings
+        var words = [result.scenario, settings.mode?.rawValue].compactMap(\.self)
+        words += settings.faults?.map(\.rawValue) ?? []
+        return words.joined(separator: " ")
     }
 
     /// With the numbers of workers and connections.
@@ -28,6 +31,7 @@ extension BenchResult {
         func add(_ name: String, _ value: String) {
             lines.append(Headline(name: name, value: value))
         }
+        for line in drillHeadlines { add(line.name, line.value) }
         if let burst { add("burst", "\(Figures.time(milliseconds: burst)), median of the rounds") }
         add("throughput", "\(Figures.count(throughput)) per second")
         add("operations", "\(Figures.grouped(operations)) in \(Figures.fixed(seconds, 2)) s")

@@ -47,16 +47,7 @@ struct BenchPool: Sendable {
     }
 
     var gauges: PoolGauges {
-        let snapshot = pool.snapshot
-        return PoolGauges(
-            opening: snapshot.opening,
-            idle: snapshot.idle,
-            leased: snapshot.leased,
-            waiters: snapshot.waiters,
-            connections: snapshot.total,
-            opened: Int(clamping: snapshot.openedTotal),
-            peak: snapshot.peak
-        )
+        PoolGauges(pool.snapshot)
     }
 
     func shutdown() async {
@@ -73,7 +64,7 @@ struct BenchPool: Sendable {
     }
 
     /// The result counts what goes wrong; the terminal is the progress line's.
-    private static var logger: Logger {
+    static var logger: Logger {
         var logger = Logger(label: "pool-bench")
         logger.logLevel = .warning
         return logger
@@ -103,6 +94,20 @@ struct BenchPool: Sendable {
             gauges: { BenchPool(pool: pool).gauges },
             errorCode: errorCode,
             shutdown: { await pool.shutdown() }
+        )
+    }
+}
+
+extension PoolGauges {
+    init(_ snapshot: PoolSnapshot) {
+        self.init(
+            opening: snapshot.opening,
+            idle: snapshot.idle,
+            leased: snapshot.leased,
+            waiters: snapshot.waiters,
+            connections: snapshot.total,
+            opened: Int(clamping: snapshot.openedTotal),
+            peak: snapshot.peak
         )
     }
 }

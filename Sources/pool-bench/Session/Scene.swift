@@ -14,12 +14,50 @@ enum Scene {
         connections: Int,
         _ body: @Sendable (BenchServer, Interruption) async throws -> BenchResult
     ) async throws {
+        try await play(
+            options,
+            judge: { result in
+                guard result.errorCount > options.maxErrors else { return [] }
+                return ["\(result.errorCount) errors, --max-errors is \(options.maxErrors)"]
+            },
+            start: {
+                if options.url == nil { Console.progress("starting a server") }
+                return try await BenchServer.start(url: options.url, connections: connections)
+            },
+            end: { await $0.shutdown() },
+            body
+        )
+    }
+
+    /// As above, on whatever stage the verb needs.
+    ///
+    /// - Parameters:
+    ///   - options: The common options.
+    ///   - judge: In which ways a result falls short; none of them makes the exit status 0.
+    ///   - start: Makes the stage; cancelled by Ctrl-C.
+    ///   - end: Clears it away, whatever happened.
+    ///   - body: Measures; it returns what it has when it is interrupted.
+    /// - Throws: The exit status, or why nothing could be measured.
+    static func play<Stage: Sendable>(
+        _ options: LoadOptions,
+        judge: (BenchResult) -> [String],
+        start: @escaping @Sendable () async throws -> Stage,
+        end: @Sendable (Stage) async -> Void,
+        _ body: @Sendable (Stage, Interruption) async throws -> BenchResult
+    ) async throws {
         try Output.check(options)
         let interruption = Interruption()
         interruption.install()
         let result: BenchResult
         do {
-            result = try await withServer(options, connections, interruption, body)
+            let stage = try await interruption.cancellable { try await start() }
+            do {
+                result = try await body(stage, interruption)
+            } catch {
+                await end(stage)
+                throw error
+            }
+            await end(stage)
         } catch {
             Console.clearProgress()
             if let status = interruption.exitStatus { throw ExitCode(status) }
@@ -27,30 +65,8 @@ enum Scene {
         }
         try Output.deliver(result, options)
         if let status = interruption.exitStatus { throw ExitCode(status) }
-        guard result.errorCount <= options.maxErrors else {
-            Console.note("\(result.errorCount) errors, --max-errors is \(options.maxErrors)")
-            throw ExitCode.failure
-        }
-    }
-
-    private static func withServer(
-        _ options: LoadOptions,
-        _ connections: Int,
-        _ interruption: Interruption,
-        _ body: @Sendable (BenchServer, Interruption) async throws -> BenchResult
-    ) async throws -> BenchResult {
-        let url = options.url
-        if url == nil { Console.progress("starting a server") }
-        let server = try await interruption.cancellable {
-            try await BenchServer.start(url: url, connections: connections)
-        }
-        do {
-            let result = try await body(server, interruption)
-            await server.shutdown()
-            return result
-        } catch {
-            await server.shutdown()
-            throw error
-        }
+        let shortcomings = judge(result)
+        for shortcoming in shortcomings { Console.note(shortcoming) }
+        if !shortcomings.isEmpty { throw ExitCode.failure }
     }
 }

@@ -10,6 +10,9 @@ enum Summary {
         if let baselines = result.baselines {
             lines += [""] + table(comparison(result, baselines))
         }
+        if let rounds = result.rounds, !rounds.isEmpty {
+            lines += [""] + table(DrillText.table(rounds))
+        }
         return lines.joined(separator: "\n") + "\n"
     }
 
