@@ -97,7 +97,7 @@ public final class Cluster: Sendable {
     /// A mark of all that the writer has written so far, for reads that must see it: give it to
     /// ``ReaderPool``'s methods as `after`.
     ///
-    /// - Throws: as ``ConnectionPool/query(_:acquireTimeout:statementTimeout:sharing:fileID:line:)``.
+    /// - Throws: as ``ConnectionPool/query(_:acquireTimeout:statementTimeout:sharing:isIdempotent:fileID:line:)``.
     public func writePosition() async throws -> WritePosition {
         let function: Query = """
             SELECT CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_proc \

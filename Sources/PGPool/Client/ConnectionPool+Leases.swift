@@ -1,3 +1,4 @@
+internal import PGPoolCore
 internal import Synchronization
 
 extension ConnectionPool {
@@ -63,6 +64,10 @@ extension ConnectionPool {
     ///   - statementTimeout: cancels the statement on the server after this time; such a statement
     ///     does not share. Default: none.
     ///   - sharing: whether it may share a connection when all are taken. Default: if it is safe.
+    ///   - isIdempotent: running it twice does what running it once does, so it is repeated also when
+    ///     the connection was lost and nobody knows whether it ran. Default: false; then it is
+    ///     repeated only if the server never began it. ``Configuration/retry`` bounds both, and the
+    ///     acquire timeout, counted from the call, ends them.
     /// - Returns: its rows, all in memory.
     /// - Throws: ``PoolError``; ``PostgresError``; `CancellationError` at once when the task is
     ///   cancelled.
@@ -72,8 +77,59 @@ extension ConnectionPool {
         acquireTimeout: Duration? = nil,
         statementTimeout: Duration? = nil,
         sharing: StatementSharing = .automatic,
+        isIdempotent: Bool = false,
         fileID: StaticString = #fileID,
         line: UInt = #line
+    ) async throws -> Rows {
+        let started = Instant.now
+        let site = RawCallSite(fileID: fileID, line: line)
+        do {
+            return try await run(query, acquireTimeout, statementTimeout, sharing, site)
+        } catch let error as PostgresError
+            where error.failureClass == .notExecuted || error.failureClass == .outcomeUnknown
+        {
+            return try await repeating(
+                after: error,
+                until: started + (acquireTimeout ?? engine.configuration.acquire.timeout),
+                isIdempotent
+            ) { try await run(query, $0, statementTimeout, sharing, site) }
+        }
+    }
+
+    /// Runs a statement again whose first attempt failed, as long as the policy says so.
+    private nonisolated func repeating(
+        after first: PostgresError,
+        until deadline: Instant,
+        _ isIdempotent: Bool,
+        _ body: (Duration) async throws -> Rows
+    ) async throws -> Rows {
+        var (error, attempts) = (first, 1)
+        while let next = engine.retries.next(
+            engine.configuration.retry,
+            error,
+            attempts,
+            deadline,
+            work: .statement,
+            isIdempotent: isIdempotent,
+            isHeld: engine.isHeld
+        ) {
+            attempts += 1
+            try await Task.sleep(for: max(.zero, next - .now))
+            do {
+                return try await body(max(.zero, deadline - .now))
+            } catch let again as PostgresError {
+                error = again
+            }
+        }
+        throw error
+    }
+
+    private nonisolated func run(
+        _ query: Query,
+        _ acquireTimeout: Duration?,
+        _ statementTimeout: Duration?,
+        _ sharing: StatementSharing,
+        _ site: RawCallSite
     ) async throws -> Rows {
         let operation = try PostgresConnection.operation(
             for: query,
@@ -85,7 +141,6 @@ extension ConnectionPool {
             operation: operation,
             isShareable: engine.mayShare(operation, sharing)
         )
-        let site = RawCallSite(fileID: fileID, line: line)
         await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in
                 operation.continuation = continuation

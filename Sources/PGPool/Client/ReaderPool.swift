@@ -44,7 +44,7 @@ public struct ReaderPool: Sendable {
     ///   - statementTimeout: cancels the statement on the server after this time. Default: none.
     ///   - after: as for ``withConnection(acquireTimeout:after:fileID:line:_:)``.
     /// - Returns: its rows, all in memory.
-    /// - Throws: as ``ConnectionPool/query(_:acquireTimeout:statementTimeout:sharing:fileID:line:)``.
+    /// - Throws: as ``ConnectionPool/query(_:acquireTimeout:statementTimeout:sharing:isIdempotent:fileID:line:)``.
     @discardableResult
     public func query(
         _ query: Query,

@@ -119,7 +119,9 @@ final class EndpointMonitor: EndpointWatcher, ReactorHandler {
     func failed(_ verdict: FailureVerdict, generation: UInt64) {
         guard verdict.endpoint != .fine, verdict.endpoint != .busy else { return }
         feed { state in
-            guard state.isWatching else { return }
+            guard state.isWatching, state.wantsWriter || verdict.endpoint != .demoted,
+                state.wantsWriter || verdict.endpoint != .maybeDemoted
+            else { return }
             state.feedEndpoint(grace: settings.leaseGrace) {
                 $0.failureReported(verdict, generation: generation, at: .now, into: &$1)
             }

@@ -13,17 +13,20 @@ final class Retries: Sendable {
         state.withLock { $0.budget.succeeded() }
     }
 
-    /// When a transaction that failed is to be repeated; `nil`: not.
+    /// When work that failed is to be repeated; `nil`: not.
     func next(
         _ policy: RetryPolicy,
         _ error: PostgresError,
         _ attempts: Int,
         _ deadline: Instant,
+        work: RetryQuestion.Work = .transaction,
+        isIdempotent: Bool = false,
         isHeld: Bool
     ) -> Instant? {
         let question = RetryQuestion(
             verdict: error.verdict,
-            work: .transaction,
+            work: work,
+            isIdempotent: isIdempotent,
             attempts: attempts,
             deadline: deadline,
             isHeld: isHeld

@@ -212,25 +212,3 @@ struct NotificationIntegrationTests {
         #expect(kept.contains { $0.contains("mind the step") && $0.contains("NOTICE") })
     }
 }
-
-/// Keeps what is logged, with its metadata.
-private final class KeptLog: LogHandler, Sendable {
-    let messages = Mutex<[String]>([])
-    var metadata: Logger.Metadata {
-        get { [:] }
-        set {}
-    }
-    var logLevel: Logger.Level {
-        get { .trace }
-        set {}
-    }
-
-    subscript(metadataKey _: String) -> Logger.Metadata.Value? {
-        get { nil }
-        set {}
-    }
-
-    func log(event: LogEvent) {
-        messages.withLock { $0.append("\(event.message) \(event.metadata ?? [:])") }
-    }
-}

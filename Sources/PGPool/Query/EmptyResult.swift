@@ -1,0 +1,19 @@
+/// The result of a statement without any.
+final class EmptyResult: ResultStorage {
+    static let shared = EmptyResult()
+
+    let rowCount = 0
+    let columnCount = 0
+    let affectedRows = 0
+    let commandTag = ""
+    func columnName(_ column: Int) -> String { "" }
+    func columnIndex(_ name: String) -> Int? { nil }
+    func columnType(_ column: Int) -> PostgresType { .unspecified }
+    func withCell<Result>(
+        _ row: Int,
+        _ column: Int,
+        _ body: (UnsafeRawBufferPointer?) throws -> Result
+    ) rethrows -> Result {
+        try body(nil)
+    }
+}
