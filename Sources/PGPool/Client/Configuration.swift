@@ -3,8 +3,12 @@ extension ConnectionPool {
     ///
     /// ```swift
     /// var configuration = ConnectionPool.Configuration(
-    ///     host: "shop.cluster-abc123.eu-west-1.rds.amazonaws.com", database: "shop",
-    ///     user: "app", password: "…", maxConnections: 16)
+    ///     host: "shop.cluster-abc123.eu-west-1.rds.amazonaws.com",
+    ///     database: "shop",
+    ///     user: "app",
+    ///     password: "…",
+    ///     maxConnections: 16
+    /// )
     /// configuration.acquire.timeout = .seconds(3)
     /// ```
     public struct Configuration: Sendable {
