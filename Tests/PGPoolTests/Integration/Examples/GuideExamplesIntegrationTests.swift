@@ -59,7 +59,6 @@ struct GuideExamplesIntegrationTests {
                 _ = try await connection.pipeline(["SELECT 1", "SELECT 2"], errors: .isolated)
                     .rows()
             }
-            await pool.shutdown()
         }
     }
 
