@@ -12,6 +12,7 @@
 ///     let pool = try ConnectionPool(cluster.url, maxConnections: 16)
 ///     try await cluster.restart()
 ///     let sessions = try await cluster.execute("SELECT count(*) FROM pg_stat_activity")
+///     …
 /// }
 /// ```
 ///
@@ -24,6 +25,7 @@
 /// try await LocalCluster.with(configuration) { cluster in
 ///     try await cluster.inject(.kill)
 ///     let failover = try await cluster.promotion()   // who writes now, and since when
+///     print("new writer:", failover.newWriter)
 ///     try await cluster.heal()                       // the old writer returns as a reader
 /// }
 /// ```

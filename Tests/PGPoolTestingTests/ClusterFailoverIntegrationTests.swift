@@ -1,4 +1,5 @@
 import Foundation
+import PGPool
 import Testing
 
 @testable import PGPoolTesting
@@ -197,6 +198,38 @@ struct ClusterFailoverIntegrationTests {
             #expect(error?.code == .noReader)
             let none = await #expect(throws: LocalClusterError.self) { try await cluster.heal() }
             #expect(none?.code == .faultActive)
+        }
+    }
+
+    @Test("The examples of the documentation")
+    func examples() async throws {
+        do {
+            var configuration = LocalCluster.Configuration()
+            configuration.parameters["max_connections"] = "40"
+            configuration.authentication = .scram(password: "secret")
+            try await LocalCluster.with(configuration) { cluster in
+                let pool = try ConnectionPool(cluster.url, maxConnections: 16)
+                try await cluster.restart()
+                let sessions = try await cluster.execute("SELECT count(*) FROM pg_stat_activity")
+                #expect(Int(sessions) ?? 0 > 0)
+                await pool.shutdown()
+            }
+            configuration.readers = 2
+            try await LocalCluster.with(configuration) { cluster in
+                try await cluster.inject(.kill)
+                let failover = try await cluster.promotion()
+                print("new writer:", failover.newWriter)
+                try await cluster.heal()
+            }
+        }
+        var configuration = LocalCluster.Configuration()
+        configuration.readers = 2
+        configuration.promoteAfter = .seconds(1)
+        try await LocalCluster.with(configuration) { cluster in
+            let began = try await cluster.inject(.kill)
+            let failover = try await cluster.promotion()
+            print("new writer after", failover.promoted - began)
+            try await cluster.heal()
         }
     }
 }

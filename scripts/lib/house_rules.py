@@ -125,6 +125,57 @@ def check_links(root, report):
                         report(path, number, "dead link", f"{target} does not exist")
 
 
+def bare(text):
+    """Code without comments and white space, to be compared however it is wrapped."""
+    return "".join("".join(re.sub(r"(^|\s)//.*", "", line) for line in text).split())
+
+
+def examples(path, lines):
+    """The blocks of Swift in a page, or in the documentation comments of a source file.
+
+    Yields the line of each and its pieces: between them, where there is an empty line or `…`,
+    anything may stand. A block behind `<!-- not run: why -->` is left out.
+    """
+    start, block, previous = None, [], ""
+    for number, line in enumerate(lines, 1):
+        if path.endswith(".swift"):
+            found = re.match(r"\s*/// ?(.*)", line)
+            line = found.group(1) if found else ""
+        if start is None:
+            if line.strip() == "```swift" and not previous.startswith("<!-- not run:"):
+                start, block = number, []
+            elif line.strip():
+                previous = line.strip()
+        elif line.strip() == "```":
+            pieces = re.split(r"…|\n\s*\n", "\n".join(block))
+            yield start, [piece for piece in (bare(p.split("\n")) for p in pieces) if piece]
+            start, previous = None, ""
+        else:
+            block.append(line)
+
+
+def holds(source, pieces):
+    place = 0
+    for piece in pieces:
+        place = source.find(piece, place)
+        if place < 0:
+            return False
+        place += len(piece)
+    return True
+
+
+def check_examples(root, files, read, report):
+    """What the documentation shows has to stand in a test, which compiles and runs it."""
+    pages = subprocess.run(["git", "-C", root, "ls-files", "-co", "--exclude-standard", "*.md"],
+                           capture_output=True, text=True, check=True).stdout.split()
+    pages = [p for p in pages if p == "README.md" or p.startswith(("docs/", "Sources/"))]
+    tests = [bare(read(path)) for path in files if path.startswith("Tests/")]
+    for path in pages + [path for path in files if path.startswith("Sources/PGPool")]:
+        for number, pieces in examples(path, read(path)):
+            if not any(holds(test, pieces) for test in tests):
+                report(path, number, "example", "no test runs these lines: put them into one")
+
+
 def check(root):
     problems = []
 
@@ -146,6 +197,7 @@ def check(root):
             rule(path, lines, report)
     check_folders(files, read, report)
     check_links(root, report)
+    check_examples(root, files, read, report)
     return problems
 
 
@@ -163,6 +215,8 @@ def self_test():
         "Sources/PGPool/Pool/G.swift": ("\n" * 401, "long file"),
         "Tests/T/H.swift": ("try await Task.sleep(for: x)\n", "sleep in a test"),
         "I.md": ("[a](nowhere.md)\n", "dead link"),
+        "docs/J.md": ("```swift\nlet x = 1\n```\n", "example"),
+        "Sources/PGPool/Pool/K.swift": ("/// ```swift\n/// let x = 2\n/// ```\n", "example"),
     }
     with tempfile.TemporaryDirectory() as root:
         subprocess.run(["git", "init", "-q", root], check=True)

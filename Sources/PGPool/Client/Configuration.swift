@@ -3,8 +3,12 @@ extension ConnectionPool {
     ///
     /// ```swift
     /// var configuration = ConnectionPool.Configuration(
-    ///     host: "shop.cluster-abc123.eu-west-1.rds.amazonaws.com", database: "shop",
-    ///     user: "app", password: "…", maxConnections: 16)
+    ///     host: "shop.cluster-abc123.eu-west-1.rds.amazonaws.com",
+    ///     database: "shop",
+    ///     user: "app",
+    ///     password: "…",
+    ///     maxConnections: 16
+    /// )
     /// configuration.acquire.timeout = .seconds(3)
     /// ```
     public struct Configuration: Sendable {
@@ -67,7 +71,8 @@ extension ConnectionPool {
         /// behind a pooler in transaction mode `.unnamed`.
         public var statementMode = StatementMode.cached
         /// Run on each new connection before anybody else uses it; if it throws, the connection is
-        /// closed and counts as one that failed to open.
+        /// closed and counts as one that failed to open. What it sets is there for every lease: when
+        /// the reset behind a lease that changed settings undoes it, the hook is run again.
         public var onConnect: (@Sendable (PostgresConnection) async throws -> Void)?
         /// The threads that watch sockets; connections are dealt out to them in turn. At least one.
         /// Default: those of ``ReactorGroup/shared``, which all pools of the process use.

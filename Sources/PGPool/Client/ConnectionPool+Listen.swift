@@ -7,7 +7,7 @@ extension ConnectionPool {
     /// ```swift
     /// for await event in try await pool.listen(to: ["orders"]) {
     ///     switch event {
-    ///     case .notification(let notification): handle(notification.payload)
+    ///     case .notification(let notification): try handle(notification.payload)
     ///     case .gap: try await readEverythingAnew()
     ///     }
     /// }

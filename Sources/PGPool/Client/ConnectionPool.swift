@@ -5,8 +5,10 @@ internal import PGPoolCore
 ///
 /// ```swift
 /// let pool = try ConnectionPool("postgresql://app@localhost/shop", maxConnections: 16)
+///
 /// let rows = try await pool.query("SELECT id, name FROM users WHERE org = \(7)")
 /// for (id, name) in try rows.decode((Int, String).self) { print(id, name) }
+///
 /// await pool.shutdown()
 /// ```
 ///

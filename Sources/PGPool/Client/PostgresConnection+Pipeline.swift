@@ -13,10 +13,13 @@ extension PostgresConnection {
     /// Sends statements together and waits for all answers: one round trip, however many they are.
     ///
     /// ```swift
-    /// let results = try await connection.pipeline([
-    ///     "INSERT INTO orders (item) VALUES (\(item))",
-    ///     "UPDATE stock SET left = left - 1 WHERE item = \(item)",
-    /// ], errors: .allOrNothing)
+    /// let results = try await connection.pipeline(
+    ///     [
+    ///         "INSERT INTO orders (item) VALUES (\(item))",
+    ///         "UPDATE stock SET \"left\" = \"left\" - 1 WHERE item = \(item)",
+    ///     ],
+    ///     errors: .allOrNothing
+    /// )
     /// let rows = try results.rows()
     /// ```
     ///

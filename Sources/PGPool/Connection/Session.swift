@@ -172,8 +172,9 @@ final class Session: ReactorHandler {
         }
     }
 
-    /// What makes the session as it was when it was opened, and proves that it answers.
-    func resetStatements() -> [String] {
+    /// What makes the session as it was after the login, and proves that it answers; and whether that
+    /// undoes settings, those of `onConnect` among them.
+    func resetStatements() -> (statements: [String], undoesSettings: Bool) {
         state.withLock { state in
             var statements: [String] = []
             if let connection = state.connection, PQtransactionStatus(connection) != PQTRANS_IDLE {
@@ -185,9 +186,10 @@ final class Session: ReactorHandler {
             } else if state.isDirty {
                 statements.append(Self.resetQuery)
             }
+            let undoesSettings = state.isDirty || state.needsDiscard
             state.isDirty = false
             state.needsDiscard = false
-            return statements.isEmpty ? [""] : statements
+            return (statements.isEmpty ? [""] : statements, undoesSettings)
         }
     }
 

@@ -68,17 +68,10 @@ extension PoolEngine: SessionEvents, ReactorHandler {
             return
         }
         state.withLock { $0.connection(id)?.session = session }
-        let connection = PostgresConnection(
-            session: session,
-            leaseNumber: session.beginLease(),
-            results: configuration.results
-        )
         Task { [self] in
             let started = Instant.now
             do {
-                try await hook(connection)
-                _ = session.endLease()
-                session.acceptAsClean()
+                try await prepare(session, hook)
                 opened(id, session)
             } catch {
                 session.close()
@@ -93,6 +86,21 @@ extension PoolEngine: SessionEvents, ReactorHandler {
                 )
             }
         }
+    }
+
+    /// Has the caller's hook make its settings, which are the session's own from then on.
+    private func prepare(
+        _ session: Session,
+        _ hook: @Sendable (PostgresConnection) async throws -> Void
+    ) async throws {
+        let connection = PostgresConnection(
+            session: session,
+            leaseNumber: session.beginLease(),
+            results: configuration.results
+        )
+        try await hook(connection)
+        _ = session.endLease()
+        session.acceptAsClean()
     }
 
     private func opened(_ id: ConnectionID, _ session: Session) {
@@ -163,25 +171,40 @@ extension PoolEngine: SessionEvents, ReactorHandler {
     }
 
     func probe(_ session: Session, _ id: ConnectionID, _ purpose: QuarantinePurpose) {
-        let statements =
-            switch purpose {
-            case .validation, .keepAlive: [""]
-            case .reset: session.resetStatements()
-            }
+        var statements = [""]
+        var undoesSettings = false
+        if purpose == .reset { (statements, undoesSettings) = session.resetStatements() }
+        // What the hook had set is gone with what the lease had set.
+        let hook = undoesSettings ? configuration.onConnect : nil
         let probe = Probe(remaining: statements.count) { [self] isUsable in
-            run { state in
-                state.machine.quarantineEnded(
-                    id,
-                    isUsable: isUsable,
-                    at: .now,
-                    into: &state.actions
-                )
+            guard isUsable, let hook else {
+                quarantineEnded(id, isUsable: isUsable)
+                return
+            }
+            Task { [self] in
+                do {
+                    try await prepare(session, hook)
+                    quarantineEnded(id, isUsable: true)
+                } catch {
+                    quarantineEnded(id, isUsable: false)
+                }
             }
         }
         for sql in statements {
             let operation = Operation(Query(sql), .simple)
             operation.completion = probe
             session.submit(operation)
+        }
+    }
+
+    private func quarantineEnded(_ id: ConnectionID, isUsable: Bool) {
+        run { state in
+            state.machine.quarantineEnded(
+                id,
+                isUsable: isUsable,
+                at: .now,
+                into: &state.actions
+            )
         }
     }
 

@@ -18,24 +18,28 @@ public struct PostgresDecodingError: Error, Sendable, CustomStringConvertible {
         case columnCount
         /// There is no such row.
         case noSuchRow
+        /// The array has more than one dimension: read it as a ``PostgresArray``.
+        case severalDimensions
     }
 
     /// What did not fit.
     public let reason: Reason
-    /// The column's name, or its position from 0 when there is none.
+    /// The column's name, or its position from 0 when there is none. Of a ``PostgresRecord``'s field
+    /// it says that too: `address, field 1`.
     public let column: String
     /// The column's type.
     public let type: PostgresType
     /// The Swift type that was asked for.
     public let expected: String
-    /// The row's number in the result, from 0.
+    /// The row's number in the result or the stream, from 0; -1 for the field of a
+    /// ``PostgresRecord`` that was not read from a ``Row`` by itself.
     public let row: Int
 
     /// All of it; no value.
     public var description: String {
         """
         PostgresDecodingError(\(reason): column \(column) of type \(type.rawValue) in row \(row) \
-        as \(expected))
+        as \(expected)\(reason == .severalDimensions ? "; read it as a PostgresArray" : ""))
         """
     }
 }

@@ -39,6 +39,25 @@ extension ResultStorage {
             row: row + firstRow
         )
     }
+
+    /// A reason becomes an error that says where, and a record's field learns its column; what a
+    /// user's own type throws stays as it is.
+    func placed(_ error: any Error, column: Int, row: Int, expected: Any.Type) -> any Error {
+        switch error {
+        case let reason as PostgresDecodingError.Reason:
+            return self.error(reason, column: column, row: row, expected: expected)
+        case let field as PostgresDecodingError where field.row == PostgresRecord.noRow:
+            return PostgresDecodingError(
+                reason: field.reason,
+                column: "\(columnName(column)), \(field.column)",
+                type: field.type,
+                expected: field.expected,
+                row: row + firstRow
+            )
+        default:
+            return error
+        }
+    }
 }
 
 /// Walks over cells, from left to right in each row.
@@ -64,7 +83,7 @@ struct CellCursor {
                 column: "\(storage.columnCount) columns",
                 type: .unspecified,
                 expected: String(describing: type),
-                row: row
+                row: row + storage.firstRow
             )
         }
         self.init(storage: storage, types: storage.columnTypes, row: row)
@@ -85,10 +104,8 @@ struct CellCursor {
         }
     }
 
-    /// A reason becomes an error that says where; what a user's own type throws stays as it is.
     @usableFromInline
     func named(_ error: any Error, _ expected: Any.Type) -> any Error {
-        guard let reason = error as? PostgresDecodingError.Reason else { return error }
-        return storage.error(reason, column: column, row: row, expected: expected)
+        storage.placed(error, column: column, row: row, expected: expected)
     }
 }

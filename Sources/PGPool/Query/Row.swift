@@ -28,9 +28,29 @@ public struct Row: Sendable {
                 postgresCell: storage.cell(index, column),
                 type: storage.columnType(column)
             )
-        } catch let reason as PostgresDecodingError.Reason {
-            throw storage.error(reason, column: column, row: index, expected: type)
+        } catch {
+            throw storage.placed(error, column: column, row: index, expected: type)
         }
+    }
+
+    /// The composite value of the column at a position, from 0; errors of its fields name the column
+    /// and the row.
+    ///
+    /// - Throws: ``PostgresDecodingError``.
+    public func decode(_ type: PostgresRecord.Type, at column: Int) throws -> PostgresRecord {
+        guard var record = try decode(PostgresRecord?.self, at: column) else {
+            throw storage.error(.null, column: column, row: index, expected: type)
+        }
+        record.place = (storage.columnName(column), index + storage.firstRow)
+        return record
+    }
+
+    /// The composite value of the column with a name; as ``decode(_:at:)``.
+    ///
+    /// - Throws: ``PostgresDecodingError``.
+    public func decode(_ type: PostgresRecord.Type, named name: String) throws -> PostgresRecord {
+        guard let column = storage.columnIndex(name) else { throw noSuchColumn(name, type) }
+        return try decode(type, at: column)
     }
 
     /// The value of the column with a name; of the first, if several have it.
@@ -74,7 +94,7 @@ public struct Row: Sendable {
             column: name,
             type: .unspecified,
             expected: String(describing: expected),
-            row: index
+            row: index + storage.firstRow
         )
     }
 }

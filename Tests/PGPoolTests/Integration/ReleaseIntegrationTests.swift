@@ -86,6 +86,41 @@ struct ReleaseIntegrationTests {
         }
     }
 
+    @Test("What onConnect set holds again after a lease that changed settings")
+    func hookedSettings() async throws {
+        let refusals = Flag()
+        try await withPool(
+            on: Servers.plain.value,
+            maxConnections: 1,
+            configure: {
+                $0.onConnect = { connection in
+                    if refusals.isSet { try await connection.query("SELECT * FROM nowhere") }
+                    try await connection.query("SET search_path = hooked")
+                }
+            }
+        ) { pool in
+            for change in ["SET search_path = other", "DISCARD ALL", "BEGIN; SET work_mem = 64"] {
+                let used = try await pool.withConnection { connection in
+                    try await connection.simpleQuery(change)
+                    return connection.backendPID
+                }
+                try await pool.withConnection { connection in
+                    let rows = try await connection.query("SELECT current_setting('search_path')")
+                    #expect(try rows[0].decode(String.self, at: 0) == "hooked", "\(change)")
+                    #expect(connection.backendPID == used, "\(change) cost the connection")
+                }
+            }
+            #expect(pool.snapshot.openedTotal == 1)
+            // A hook that fails then costs the connection, and nobody gets it half prepared.
+            refusals.set()
+            try await pool.withConnection { try await $0.query("SET search_path = other") }
+            let error = try await poolError {
+                try await pool.withConnection(acquireTimeout: .seconds(1)) { _ in }
+            }
+            #expect(error.code == .connectFailed && error.sqlState == .undefinedTable)
+        }
+    }
+
     @Test("A clean lease costs no round trip and keeps what was prepared")
     func cleanLease() async throws {
         try await afterwards {

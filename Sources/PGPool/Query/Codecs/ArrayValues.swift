@@ -29,8 +29,8 @@ extension Array: PostgresEncodable where Element: PostgresArrayElement {
 }
 
 extension Array: PostgresColumn, PostgresDecodable where Element: PostgresArrayElement {
-    /// Reads an array of one dimension, wherever it begins, and `[UInt8]` reads `bytea` too. More
-    /// dimensions are out of range: ``PostgresArray`` has them.
+    /// Reads an array of one dimension, wherever it begins, and `[UInt8]` reads `bytea` too. With
+    /// more dimensions it is an error that says so: ``PostgresArray`` has them.
     public init(postgresBytes bytes: UnsafeRawBufferPointer, type: PostgresType) throws {
         if type == .bytea, Element.self == UInt8.self, let octets = [UInt8](bytes) as? Self {
             self = octets
@@ -38,7 +38,7 @@ extension Array: PostgresColumn, PostgresDecodable where Element: PostgresArrayE
         }
         var header = try ArrayFormat.Header(bytes, type: type)
         guard header.dimensions.count <= 1 else {
-            throw PostgresDecodingError.Reason.outOfRange
+            throw PostgresDecodingError.Reason.severalDimensions
         }
         self = try header.readElements()
     }

@@ -8,6 +8,7 @@
 ///
 /// ```swift
 /// try await pool.query("INSERT INTO users (settings) VALUES (\(try PostgresJSON(settings)))")
+///
 /// let settings = try row.decode(PostgresJSON<Settings>.self, named: "settings").value
 /// ```
 public struct PostgresJSON<Value: Codable & Sendable>: PostgresCodable {

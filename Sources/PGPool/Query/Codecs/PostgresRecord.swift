@@ -5,6 +5,10 @@ public struct PostgresRecord: Hashable, Sendable, PostgresCodable {
     public let fields: [PostgresRaw?]
     /// The fields' types.
     public let types: [PostgresType]
+    /// Where it was read, for errors: it is no part of the value.
+    var place: (column: String, row: Int)?
+    /// Stands for a row that is not known (yet).
+    static let noRow = -1
 
     /// A composite value by its fields, with the types that the composite type declares: the server
     /// refuses others.
@@ -48,31 +52,65 @@ public struct PostgresRecord: Hashable, Sendable, PostgresCodable {
 
     /// The value of a field, from 0.
     ///
-    /// - Throws: ``PostgresDecodingError/Reason``: without a column to name, the error is bare.
+    /// - Throws: ``PostgresDecodingError``.
     public func decode<Value: PostgresColumn>(_ type: Value.Type, at field: Int) throws -> Value {
         guard fields.indices.contains(field) else {
-            throw PostgresDecodingError.Reason.noSuchColumn
+            throw error(.noSuchColumn, "field \(field)", .unspecified, type)
         }
-        guard let raw = fields[field] else {
-            return try Value(postgresCell: nil, type: types[field])
+        do {
+            guard let raw = fields[field] else {
+                return try Value(postgresCell: nil, type: types[field])
+            }
+            return try raw.bytes.withUnsafeBytes { try Value(postgresCell: $0, type: raw.type) }
+        } catch let reason as PostgresDecodingError.Reason {
+            throw error(reason, "field \(field)", types[field], type)
         }
-        return try raw.bytes.withUnsafeBytes { try Value(postgresCell: $0, type: raw.type) }
+    }
+
+    private func error(
+        _ reason: PostgresDecodingError.Reason,
+        _ field: String,
+        _ type: PostgresType,
+        _ expected: Any.Type
+    ) -> PostgresDecodingError {
+        PostgresDecodingError(
+            reason: reason,
+            column: place.map { "\($0.column), \(field)" } ?? field,
+            type: type,
+            expected: String(describing: expected),
+            row: place?.row ?? Self.noRow
+        )
     }
 
     /// The fields as a tuple: `record.decode((Int, String?).self)`.
     ///
-    /// - Throws: ``PostgresDecodingError/Reason``.
+    /// - Throws: ``PostgresDecodingError``.
     public func decode<each Field: PostgresColumn>(
         _ type: (repeat each Field).Type
     ) throws -> (repeat each Field) {
         var expected = 0
         for _ in repeat (each Field).self { expected += 1 }
-        guard expected == fields.count else { throw PostgresDecodingError.Reason.columnCount }
+        guard expected == fields.count else {
+            throw error(.columnCount, "\(fields.count) fields", .record, type)
+        }
         var field = -1
         func next<Value: PostgresColumn>(_ type: Value.Type) throws -> Value {
             field += 1
             return try decode(type, at: field)
         }
         return (repeat try next((each Field).self))
+    }
+}
+
+extension PostgresRecord {
+    /// By fields and types, wherever it was read.
+    public static func == (left: PostgresRecord, right: PostgresRecord) -> Bool {
+        left.fields == right.fields && left.types == right.types
+    }
+
+    /// As `==` compares.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(fields)
+        hasher.combine(types)
     }
 }

@@ -73,7 +73,7 @@ final class RowDecoder: Decoder {
             column: "\(types.count) columns",
             type: .unspecified,
             expected: expected,
-            row: row
+            row: row + storage.firstRow
         )
     }
 
@@ -105,7 +105,7 @@ final class RowDecoder: Decoder {
             column: strategy.column(for: key),
             type: .unspecified,
             expected: String(describing: expected),
-            row: row
+            row: row + storage.firstRow
         )
     }
 
@@ -117,8 +117,8 @@ final class RowDecoder: Decoder {
     func value<Value: PostgresColumn>(_ type: Value.Type, _ column: Int) throws -> Value {
         do {
             return try Value(postgresCell: storage.cell(row, column), type: types[column])
-        } catch let reason as PostgresDecodingError.Reason {
-            throw storage.error(reason, column: column, row: row, expected: type)
+        } catch {
+            throw storage.placed(error, column: column, row: row, expected: type)
         }
     }
 
@@ -129,11 +129,11 @@ final class RowDecoder: Decoder {
                 return try read(columnType, as: type, column)
             }
             return try readOther(type, column)
-        } catch let reason as PostgresDecodingError.Reason {
-            throw storage.error(reason, column: column, row: row, expected: type)
         } catch is DecodingError {
             // It would quote the value.
             throw storage.error(.outOfRange, column: column, row: row, expected: type)
+        } catch {
+            throw storage.placed(error, column: column, row: row, expected: type)
         }
     }
 

@@ -4,6 +4,14 @@ import PGPoolCore
 import PGPoolTesting
 import Testing
 
+/// A type of a user's own that reads a composite value.
+private struct FirstField: PostgresDecodable {
+    let value: Int
+    init(postgresBytes bytes: UnsafeRawBufferPointer, type: PostgresType) throws {
+        value = try PostgresRecord(postgresBytes: bytes, type: type).decode(Int.self, at: 0)
+    }
+}
+
 @Suite("Compound values to a real server and back")
 struct CompoundRoundTripIntegrationTests {
     private struct Settings: Codable, Hashable {
@@ -202,7 +210,7 @@ struct CompoundRoundTripIntegrationTests {
             let error = try #require(throws: PostgresDecodingError.self) {
                 try odd[0].decode([Int].self, at: 1)
             }
-            #expect(error.reason == .outOfRange)
+            #expect(error.reason == .severalDimensions)
             #expect(try odd[0].decode(PostgresArray<Int>.self, at: 1).element(at: 2, 1) == 2)
         }
     }
@@ -252,9 +260,25 @@ struct CompoundRoundTripIntegrationTests {
             #expect(id == 7 && label == "a\"b" && sizes == [1.5, 2])
             let anonymous = try rows[0].decode(PostgresRecord.self, at: 1)
             #expect(try anonymous.decode(Int?.self, at: 1) == 1)
-            #expect(throws: PostgresDecodingError.Reason.null) {
+            let null = try #require(throws: PostgresDecodingError.self) {
                 try anonymous.decode(String.self, at: 0)
             }
+            #expect(null.reason == .null && null.column == "row, field 0" && null.row == 0)
+            let wrong = try #require(throws: PostgresDecodingError.self) {
+                try part.decode((Int, Int, [Double]).self)
+            }
+            #expect(wrong.reason == .typeMismatch && wrong.column == "row, field 1")
+            #expect(wrong.type == .text && wrong.expected == "Int")
+            let inner = try #require(throws: PostgresDecodingError.self) {
+                try rows[0].decode((FirstField, FirstField, PostgresRaw).self)
+            }
+            #expect(inner.reason == .null && inner.column == "row, field 0" && inner.row == 0)
+            let grid = try await pool.query("SELECT ARRAY[[1, 2], [3, 4]] AS grid")
+            let flat = try #require(throws: PostgresDecodingError.self) {
+                try grid[0].decode([Int].self, named: "grid")
+            }
+            #expect(flat.reason == .severalDimensions)
+            #expect(flat.description.contains("grid") && flat.description.contains("PostgresArray"))
             #expect(try rows[0].decode([PostgresRecord?].self, at: 2).count == 2)
             let back = try await pool.query("SELECT (\(part)::part).label, \(part)::part")
             #expect(try back[0].decode(String.self, at: 0) == "a\"b")

@@ -59,6 +59,24 @@ struct StreamIntegrationTests {
                     }
                 }
                 #expect(error.row == 99)
+                // What is missing is numbered too.
+                struct Wrong: Decodable { var other: Int }
+                let attempts: [(Row) throws -> Void] = [
+                    { _ = try $0.decode(Int.self, named: "other") },
+                    { _ = try $0.decode((Int, Int).self) },
+                    { _ = try $0.decode(as: Wrong.self) },
+                ]
+                for attempt in attempts {
+                    let error = try await #require(throws: PostgresDecodingError.self) {
+                        var count = 0
+                        let query: Query = "SELECT generate_series(1, 1000) AS n"
+                        for try await row in try await connection.stream(query) {
+                            count += 1
+                            if count == 300 { try attempt(row) }
+                        }
+                    }
+                    #expect(error.row == 299, "\(error)")
+                }
                 try await expectUsable(connection, "after a decoding error")
             }
         }
@@ -175,8 +193,7 @@ struct StreamIntegrationTests {
                 let begun = Flag()
                 let task = Task.detached {
                     try await pool.withConnection { connection in
-                        let query: Query =
-                            "SELECT n FROM generate_series(1, 100000000) n"
+                        let query: Query = "SELECT generate_series(1, 100000000)"
                         for try await _ in try await connection.stream(query) { begun.set() }
                     }
                 }
@@ -199,7 +216,9 @@ struct StreamIntegrationTests {
                             query,
                             statementTimeout: .milliseconds(100)
                         )
-                        for try await _ in stream {
+                        var isFirst = true
+                        for try await _ in stream where isFirst {
+                            isFirst = false
                             try await eventually("the server stopped") {
                                 try await Servers.plain.value.execute(
                                     """
