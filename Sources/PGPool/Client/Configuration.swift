@@ -48,6 +48,10 @@ extension ConnectionPool {
 
         /// When transactions are repeated. Default: ``RetryPolicy/init(maxAttempts:baseDelay:maxDelay:repeatsNotExecuted:repeatsRolledBack:budget:)``'s defaults.
         public var retry = RetryPolicy()
+        /// How sure transactions are of their COMMIT, unless the call says otherwise. Default: `.plain`.
+        public var commit = TransactionCommit.plain
+        /// Where the tokens of verified commits are kept.
+        public var commitLedger = CommitLedger()
         /// Whether and how statements share connections.
         public var sharing = Sharing()
         /// Calls of ``ConnectionPool/listen(to:bufferLimit:timeout:)`` under way at once. Each has a
