@@ -70,3 +70,10 @@ extension Transaction {
         }
     }
 }
+
+extension PostgresConnection {
+    /// Commits the transaction that is open; see `Transaction.commit`.
+    func commit(timeout: Duration) async throws {
+        try await Transaction(connection: self, depth: 0).commit(timeout: timeout)
+    }
+}

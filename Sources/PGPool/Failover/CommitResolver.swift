@@ -140,9 +140,8 @@ struct CommitResolver {
         )
         if let lease {
             let connection = PostgresConnection(session: lease.session, leaseNumber: lease.number)
-            let transaction = Transaction(connection: connection, depth: 0)
             let patience = max(.milliseconds(1), deadline - .now)
-            if (try? await transaction.commit(timeout: patience)) != nil { outcome = .succeeded }
+            if (try? await connection.commit(timeout: patience)) != nil { outcome = .succeeded }
         }
         resolution.commitEnded(outcome, at: .now, into: &actions)
         if Instant.now >= deadline { resolution.timerFired(at: .now, into: &actions) }

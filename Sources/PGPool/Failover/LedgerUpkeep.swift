@@ -26,12 +26,12 @@ struct LedgerUpkeep {
     func prepare(roles: [String]) async throws {
         try await connection.withTransaction { transaction in
             try await transaction.query("\(unescaped: sql.lock)")
-            let state = try await state(transaction)
+            let state = try await state()
             var texts: [String] = []
             if !state.hasSchema { texts.append(sql.createSchema) }
             if !state.hasTable { texts.append(sql.createTable) }
             for text in texts { try await transaction.query("\(unescaped: text)") }
-            try await makePartitions(transaction, at: state.now)
+            try await makePartitions(at: state.now)
             for text in roles.flatMap({ sql.grants(to: $0) }) {
                 try await transaction.query("\(unescaped: text)")
             }
@@ -41,12 +41,12 @@ struct LedgerUpkeep {
     /// Makes the partitions to come and drops the old ones; false if this role may not.
     func maintain() async throws -> Bool {
         let now: Int64? = try await connection.withTransaction { transaction in
-            let state = try await state(transaction)
+            let state = try await state()
             guard state.hasTable, state.mayAlter else { return nil }
             try await transaction.query("\(unescaped: sql.lock)")
             // It must not make others wait behind it while it waits itself.
             try await transaction.query("SET LOCAL lock_timeout = '2s'")
-            try await makePartitions(transaction, at: state.now)
+            try await makePartitions(at: state.now)
             return state.now
         }
         guard let now else { return false }
@@ -54,8 +54,9 @@ struct LedgerUpkeep {
         return true
     }
 
-    private func state(_ transaction: Transaction) async throws -> State {
-        let rows = try await transaction.query("\(unescaped: sql.state)")
+    /// Asked on the same connection, so in the transaction that is open.
+    private func state() async throws -> State {
+        let rows = try await connection.query("\(unescaped: sql.state)")
         let values = try rows[0].decode((Bool, Bool, Bool, Int64).self)
         return State(
             hasSchema: values.0,
@@ -65,15 +66,14 @@ struct LedgerUpkeep {
         )
     }
 
-    private func makePartitions(_ transaction: Transaction, at now: Int64) async throws {
-        let existing = try await list { try await transaction.query($0) }
+    private func makePartitions(at now: Int64) async throws {
         let missing = partitions.missing(
-            existing: existing.compactMap(\.range),
+            existing: try await list().compactMap(\.range),
             at: now,
             ahead: ledger.configuration.partitionsAhead
         )
         for text in missing.flatMap({ sql.create($0) }) {
-            try await transaction.query("\(unescaped: text)")
+            try await connection.query("\(unescaped: text)")
         }
     }
 
@@ -81,8 +81,7 @@ struct LedgerUpkeep {
     /// short, the next call ends it. A detached partition is dropped at once, so a call that was cut
     /// short in between leaves a table that nothing refers to.
     private func prune(at now: Int64) async throws {
-        let existing = try await list { try await connection.query($0) }
-        for partition in existing
+        for partition in try await list()
         where partition.isPending
             || partition.range.map({ partitions.isExpired($0, at: now) })
                 ?? false
@@ -93,10 +92,8 @@ struct LedgerUpkeep {
         }
     }
 
-    private func list(
-        _ query: (Query) async throws -> Rows
-    ) async throws -> [(name: String, range: LedgerRange?, isPending: Bool)] {
-        try await query("\(unescaped: sql.partitions)").map { row in
+    private func list() async throws -> [(name: String, range: LedgerRange?, isPending: Bool)] {
+        try await connection.query("\(unescaped: sql.partitions)").map { row in
             let (name, bounds, isPending) = try row.decode((String, String?, Bool).self)
             return (name, bounds.flatMap { LedgerRange(bounds: $0) }, isPending)
         }
