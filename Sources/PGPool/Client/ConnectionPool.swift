@@ -19,6 +19,7 @@ internal import PGPoolCore
 public actor ConnectionPool {
     nonisolated let engine: PoolEngine
     nonisolated let listeners = ListenerRegistry()
+    nonisolated let ledger: CommitLedger
 
     /// A pool by URL, with defaults for all else; see ``Configuration``.
     ///
@@ -48,6 +49,7 @@ public actor ConnectionPool {
         logger: Logger? = nil
     ) throws {
         try configuration.validate()
+        ledger = CommitLedger(configuration.commitLedger)
         engine = PoolEngine(
             configuration: configuration,
             observers: observers,

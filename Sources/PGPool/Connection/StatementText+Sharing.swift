@@ -1,3 +1,4 @@
+internal import PGPoolCore
 internal import Synchronization
 
 extension StatementText {
@@ -191,37 +192,7 @@ private struct WordScanner {
     }
 
     private mutating func skipIgnorable() {
-        while place < bytes.count {
-            if bytes[place] <= UInt8(ascii: " ") {
-                place += 1
-            } else if starts("--") {
-                while place < bytes.count, bytes[place] != 10, bytes[place] != 13 { place += 1 }
-            } else if starts("/*") {
-                skipComment()
-            } else {
-                return
-            }
-        }
-    }
-
-    private mutating func skipComment() {
-        var depth = 0
-        repeat {
-            if starts("/*") {
-                depth += 1
-                place += 2
-            } else if starts("*/") {
-                depth -= 1
-                place += 2
-            } else {
-                place += 1
-            }
-        } while depth > 0 && place < bytes.count
-    }
-
-    private func starts(_ text: StaticString) -> Bool {
-        place + 1 < bytes.count && bytes[place] == text.utf8Start[0]
-            && bytes[place + 1] == text.utf8Start[1]
+        place = bytes.withUnsafeBufferPointer { StatementSpace.end($0, from: place) }
     }
 }
 

@@ -137,38 +137,7 @@ struct TextCursor {
     }
 
     private mutating func skipIgnorable() {
-        while place < bytes.count {
-            if bytes[place] <= UInt8(ascii: " ") {
-                place += 1
-            } else if starts("--") {
-                while place < bytes.count, bytes[place] != 10, bytes[place] != 13 { place += 1 }
-            } else if starts("/*") {
-                skipComment()
-            } else {
-                return
-            }
-        }
-    }
-
-    /// Block comments nest.
-    private mutating func skipComment() {
-        var depth = 0
-        repeat {
-            if starts("/*") {
-                depth += 1
-                place += 2
-            } else if starts("*/") {
-                depth -= 1
-                place += 2
-            } else {
-                place += 1
-            }
-        } while depth > 0 && place < bytes.count
-    }
-
-    private func starts(_ text: StaticString) -> Bool {
-        place + 1 < bytes.count && bytes[place] == text.utf8Start[0]
-            && bytes[place + 1] == text.utf8Start[1]
+        place = StatementSpace.end(bytes, from: place)
     }
 
     private static func isLetter(_ byte: UInt8) -> Bool {

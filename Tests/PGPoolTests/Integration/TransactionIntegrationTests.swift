@@ -66,7 +66,7 @@ struct TransactionIntegrationTests {
                     _ = try? await transaction.query("SELECT 1/0")
                 }
             }
-            #expect(error.code == .transactionRolledBack && error.failureClass == .rolledBack)
+            #expect(error.code == .transactionRolledBack && error.failureClass == .deterministic)
         }
     }
 
