@@ -32,6 +32,22 @@ package enum FailurePhase: Hashable, Sendable, CaseIterable {
     case commit
 }
 
+extension FailurePhase {
+    /// Whether a cancel request may be sent for work in this phase.
+    ///
+    /// Cancelled while it waits for a standby, a commit would have happened here and not there. So
+    /// once COMMIT, or a write that commits by itself, is on its way, nothing is cancelled.
+    ///
+    /// - Parameter onlyReads: whether the work changes nothing, as far as its text tells.
+    package func mayCancel(onlyReads: Bool) -> Bool {
+        switch self {
+        case .connecting, .nothingSent, .inTransaction, .copyIn: true
+        case .autocommit: onlyReads
+        case .commit: false
+        }
+    }
+}
+
 /// What becomes of the connection after a failure.
 package enum ConnectionFate: Hashable, Sendable {
     case keep

@@ -144,6 +144,9 @@ package enum FailureClassifier {
         case .invalidSQLStatementName where context.usesPreparedStatement,
             .featureNotSupported where context.isStalePlan:
             return prepareAgain(phase)
+        case .readOnlySQLTransaction where context.work == .readOnly:
+            // The caller asked for it: any server says so.
+            return keep(phase == .commit ? .rolledBack : .deterministic)
         case .readOnlySQLTransaction, .featureNotSupported,
             // 55000 alone: as a pattern it would stand for its class.
             _ where sqlState == .objectNotInPrerequisiteState:

@@ -29,6 +29,8 @@ package enum CloseReason: String, Hashable, Sendable, CaseIterable {
     case idle
     /// It belongs to a generation before the last `evict()`.
     case evicted
+    /// Its host is the writer no more, or hangs, and its lease did not end by itself.
+    case severed
     /// The pool was made smaller.
     case surplus
     /// Its socket failed or its server closed it.
@@ -73,6 +75,8 @@ package enum WaiterFailure: Hashable, Sendable {
     case connectFailed
     /// The pool is draining or shut down.
     case shutDown
+    /// The endpoint admits nobody, and callers are not held.
+    case endpointLost
 }
 
 /// The answer to an acquire.
@@ -88,6 +92,8 @@ package enum AcquireRefusal: Hashable, Sendable {
     case shutDown
     /// The caller's task holds a lease already and every connection is leased.
     case nested
+    /// The endpoint admits nobody, and callers are not held.
+    case endpointLost
     /// The deadline had passed when the caller asked, and nothing was idle.
     case timedOut
 }

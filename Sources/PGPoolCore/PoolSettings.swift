@@ -32,6 +32,10 @@ package struct PoolSettings: Sendable {
     /// Delays between attempts while the endpoint fails.
     package var backoff = Backoff(base: .milliseconds(50), maximum: .seconds(2))
 
+    /// Whether callers wait while the endpoint admits nobody; if not, they are refused at once, since
+    /// somebody else can serve them.
+    package var holdsCallers = true
+
     package init(maxConnections: Int) {
         self.maxConnections = maxConnections
     }

@@ -11,7 +11,8 @@ extension PoolStateMachine {
         into actions: inout Actions
     ) -> AcquireDecision {
         guard lifecycle == .running else { return .refused(.shutDown) }
-        if waiters.isEmpty, !isPaused, let id = takeFreshIdle(at: now, into: &actions) {
+        if waiters.isEmpty, !isPaused, mayLeaseMore, let id = takeFreshIdle(at: now, into: &actions)
+        {
             lease(id, at: now, into: &actions)
             return .granted(id)
         }
@@ -31,6 +32,7 @@ extension PoolStateMachine {
         _ holdsLease: Bool,
         at now: Instant
     ) -> AcquireRefusal? {
+        if admission == 0, !settings.holdsCallers { return .endpointLost }
         if holdsLease, isFull { return .nested }
         if deadline <= now { return .timedOut }
         return waiters.count < settings.maxWaiters ? nil : .queueFull
@@ -71,9 +73,20 @@ extension PoolStateMachine {
             provision(at: now, into: &actions)
         } else if outcome == .needsReset {
             quarantine(id, .reset, at: now, into: &actions)
+            // One lease less: the endpoint may admit another.
+            if admission < .max { provision(at: now, into: &actions) }
         } else {
             makeAvailable(id, at: now, into: &actions)
         }
+    }
+
+    /// Whether the endpoint admits one lease more.
+    var mayLeaseMore: Bool { counts.leased + counts.shared < admission }
+
+    /// Whether it admits a lease of this connection, which may be at the end of one.
+    private func mayLease(_ id: ConnectionID) -> Bool {
+        let isInUse = slots[id].state == .leased || slots[id].state == .shared
+        return counts.leased + counts.shared - (isInUse ? 1 : 0) < admission
     }
 
     private func reasonToRetire(
@@ -135,11 +148,12 @@ extension PoolStateMachine {
         at now: Instant,
         into actions: inout Actions
     ) {
-        if !isPaused, waiters.isFirstShareable {
+        let maySwap = !isPaused && mayLease(id)
+        if maySwap, waiters.isFirstShareable {
             share(id, at: now, into: &actions)
             return
         }
-        if !isPaused, let waiter = waiters.popFirst() {
+        if maySwap, let waiter = waiters.popFirst() {
             // First this grant: the lease may ask for supply, and that may grant to those behind.
             actions.append(.grant(id, to: waiter))
             lease(id, at: now, into: &actions)

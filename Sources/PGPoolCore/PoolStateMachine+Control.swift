@@ -17,14 +17,55 @@ extension PoolStateMachine {
     }
 
     /// Starts a new generation: no connection opened before serves a further lease.
-    package mutating func evict(at now: Instant, into actions: inout Actions) {
+    ///
+    /// - Parameter severAfter: how long leases may go on, then their connections are closed under
+    ///   them; `nil`: as long as they like.
+    package mutating func evict(
+        severAfter: Duration? = nil,
+        at now: Instant,
+        into actions: inout Actions
+    ) {
         generation += 1
+        let isHostLost = severAfter.map { $0 <= .zero } ?? false
         for id in slots.all {
             switch slots[id].state {
-            case .idle, .quarantined: close(id, .evicted, at: now, into: &actions)
-            case .opening, .leased, .shared, .closing, .free: break
+            case .idle, .quarantined, .opening:
+                close(id, isHostLost ? .severed : .evicted, at: now, into: &actions)
+            case .leased, .shared: sever(id, after: severAfter, at: now, into: &actions)
+            case .closing, .free: break
             }
         }
+        provision(at: now, into: &actions)
+    }
+
+    private mutating func sever(
+        _ id: ConnectionID,
+        after grace: Duration?,
+        at now: Instant,
+        into actions: inout Actions
+    ) {
+        guard let grace else { return }
+        guard grace > .zero else { return close(id, .severed, at: now, into: &actions) }
+        slots[id].severAt = min(slots[id].severAt, now + grace)
+        wake(id, at: slots[id].severAt, into: &actions)
+    }
+
+    /// The endpoint admits so many leases at once: none while it has no writer, more and more of
+    /// them when one is found. Leases that are out are left alone.
+    package mutating func admit(_ count: Int, at now: Instant, into actions: inout Actions) {
+        admission = max(0, count)
+        if admission == 0, !settings.holdsCallers {
+            failAllWaiters(.endpointLost, into: &actions)
+            finishQueueIfDrained(at: now, into: &actions)
+        }
+        provision(at: now, into: &actions)
+    }
+
+    /// The endpoint is another one, or known to answer: dials start without a pause.
+    package mutating func forgetFailures(at now: Instant, into actions: inout Actions) {
+        consecutiveFailures = 0
+        backoffUntil = nil
+        isBackoffArmed = false
         provision(at: now, into: &actions)
     }
 

@@ -21,7 +21,7 @@ extension PoolStateMachine {
         }
         guard lifecycle == .running else { return .refused(.shutDown) }
         if !isPaused {
-            if waiters.isEmpty, let id = takeFreshIdle(at: now, into: &actions) {
+            if waiters.isEmpty, mayLeaseMore, let id = takeFreshIdle(at: now, into: &actions) {
                 begin(id, at: now, into: &actions)
                 return .granted(id)
             }
@@ -63,6 +63,7 @@ extension PoolStateMachine {
             provision(at: now, into: &actions)
         } else if slots[id].isDirty {
             quarantine(id, .reset, at: now, into: &actions)
+            if admission < .max { provision(at: now, into: &actions) }
         } else {
             makeAvailable(id, at: now, into: &actions)
         }
@@ -124,7 +125,9 @@ extension PoolStateMachine {
     /// For each caller that waits for a connection of its own, and for whom none is on its way, the
     /// least loaded one is passed over: it will be empty first.
     private func joinable(at now: Instant) -> ConnectionID? {
-        guard !slots.shared.isEmpty, isSaturated, counts.total - counts.closing <= limit else {
+        guard !slots.shared.isEmpty, isSaturated, admission > 0,
+            counts.total - counts.closing <= limit
+        else {
             return nil
         }
         let passedOver = waiters.exclusiveCount - counts.opening - counts.quarantined

@@ -6,7 +6,7 @@ extension PoolStateMachine {
     /// what is on its way: opening or in quarantine.
     package mutating func provision(at now: Instant, into actions: inout Actions) {
         guard servesQueue else { return }
-        while !waiters.isEmpty, let id = slots.topIdle {
+        while !waiters.isEmpty, mayLeaseMore, let id = slots.topIdle {
             if now >= slots[id].expiresAt {
                 close(id, .lifetime, at: now, into: &actions)
             } else if isFresh(id, at: now) {
@@ -25,8 +25,8 @@ extension PoolStateMachine {
 
     private var servesQueue: Bool {
         switch lifecycle {
-        case .running: !isPaused
-        case .draining: true
+        case .running: !isPaused && admission > 0
+        case .draining: admission > 0
         case .closing, .closed: false
         }
     }

@@ -62,17 +62,32 @@ extension PoolStateMachine {
             else { return }
             close(id, purpose.closeReason, at: now, into: &actions)
             provision(at: now, into: &actions)
-        case .leased:
-            guard let threshold = settings.longLeaseThreshold, !slots[id].longLeaseReported,
-                isDue(id, since + threshold, at: now, into: &actions)
-            else { return }
-            slots[id].longLeaseReported = true
-            actions.append(.reportLongLease(id))
+        case .leased, .shared:
+            performLeaseDuty(of: id, at: now, into: &actions)
         case .idle:
             performIdleDuty(of: id, at: now, into: &actions)
-        case .shared, .closing, .free:
+        case .closing, .free:
             break
         }
+    }
+
+    private mutating func performLeaseDuty(
+        of id: ConnectionID,
+        at now: Instant,
+        into actions: inout Actions
+    ) {
+        guard now < slots[id].severAt else {
+            close(id, .severed, at: now, into: &actions)
+            provision(at: now, into: &actions)
+            return
+        }
+        wake(id, at: slots[id].severAt, into: &actions)
+        guard slots[id].state == .leased, let threshold = settings.longLeaseThreshold,
+            !slots[id].longLeaseReported,
+            isDue(id, slots[id].since + threshold, at: now, into: &actions)
+        else { return }
+        slots[id].longLeaseReported = true
+        actions.append(.reportLongLease(id))
     }
 
     /// Whether `deadline` has come; asks to be woken then if it has not.

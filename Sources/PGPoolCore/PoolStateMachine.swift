@@ -9,7 +9,7 @@
 /// - connections in all states together never grow past the limit;
 /// - each waiter is resolved exactly once: granted, failed or removed;
 /// - while a waiter waits, a connection is on its way, or a back-off is armed, or every slot is
-///   taken, or the pool is paused;
+///   taken, or the pool is paused, or as many lease as the endpoint admits;
 /// - waiters are served in the order in which they came.
 package struct PoolStateMachine: Sendable {
     package typealias Actions = [PoolAction]
@@ -28,6 +28,8 @@ package struct PoolStateMachine: Sendable {
     package internal(set) var limit: Int
     package internal(set) var lifecycle = Lifecycle.running
     package internal(set) var isPaused = false
+    /// How many connections may be leased or shared at once; 0 while the endpoint has no writer.
+    package internal(set) var admission = Int.max
     package internal(set) var generation: UInt64 = 0
     package internal(set) var slots = SlotTable()
     package internal(set) var waiters = WaiterQueue()

@@ -64,6 +64,8 @@ package struct Slot: Sendable {
     package var longLeaseReported = false
     /// Set while it is leased or shared and must not be used again.
     package var doom: CloseReason?
+    /// When its lease, of an old generation, is cut short.
+    package var severAt = Instant.distantFuture
     /// The statements on it while it is shared.
     package var load = 0
     /// Set when it is full, until half of its statements are over: it is filled in batches, which

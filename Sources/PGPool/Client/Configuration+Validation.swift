@@ -38,6 +38,7 @@ extension ConnectionPool.Configuration {
             upkeep.longLeaseThreshold.map { $0 > .zero } ?? true,
             "upkeep.longLeaseThreshold: more than 0"
         )
+        problems += failover.problems
         problems += retry.problems.map { "retry." + $0 }
         check((1...10_000).contains(sharing.depth), "sharing.depth: 1 to 10,000")
         check(sharing.patience > .zero, "sharing.patience: more than 0")
@@ -66,6 +67,13 @@ extension ConnectionPool.Configuration {
             && ports.allSatisfy { Int($0).map { (1...65_535).contains($0) } ?? false }
     }
 
+    /// The hosts, one by one.
+    var addresses: [HostAddress] {
+        target.hosts.compactMap { host in
+            UInt16(host.port).map { HostAddress(host: host.name, port: $0) }
+        }
+    }
+
     /// What the state machine needs to know.
     var settings: PoolSettings {
         var settings = PoolSettings(maxConnections: maxConnections)
@@ -79,6 +87,7 @@ extension ConnectionPool.Configuration {
         settings.keepAliveInterval = upkeep.keepAliveInterval
         settings.quarantineTimeout = upkeep.probeTimeout
         settings.longLeaseThreshold = upkeep.longLeaseThreshold
+        settings.holdsCallers = failover.holdsCallers
         settings.sharedDepth = sharing.depth
         settings.sharedPatience = sharing.patience
         settings.backoff = Backoff(base: opening.backoffBase, maximum: opening.backoffMaximum)
@@ -97,12 +106,20 @@ extension ConnectionPool.Configuration {
         all["gssencmode"] = parameters["gssencmode"] ?? "disable"
         // The deadline of the attempt is ours; libpq's is not enforced when connecting in steps.
         all["connect_timeout"] = nil
+        // A peer that is gone without a word is noticed by the system, too (tcp(7)).
+        let patience = [
+            "tcp_user_timeout": "10000", "keepalives_idle": "10", "keepalives_interval": "3",
+            "keepalives_count": "3",
+        ]
+        all.merge(patience) { said, _ in said }
         addSettings(to: &all)
-        return DialTarget(
+        var target = DialTarget(
             parameters: all,
             host: host,
             port: port,
             secrets: [password?.value ?? ""]
         )
+        target.resolver = resolver
+        return target
     }
 }

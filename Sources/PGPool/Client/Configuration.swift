@@ -48,6 +48,10 @@ extension ConnectionPool {
 
         /// When transactions are repeated. Default: ``RetryPolicy/init(maxAttempts:baseDelay:maxDelay:repeatsNotExecuted:repeatsRolledBack:budget:)``'s defaults.
         public var retry = RetryPolicy()
+        /// Whether and how the pool's host is watched over.
+        public var failover = Failover()
+        /// Looks up hosts in place of the system's resolver; `nil`: the system's. Default: `nil`.
+        public var resolver: Resolver?
         /// Whether and how statements share connections.
         public var sharing = Sharing()
         /// Calls of ``ConnectionPool/listen(to:bufferLimit:timeout:)`` under way at once. Each has a

@@ -26,6 +26,14 @@ extension ConnectionPool {
         case .refused(let error): throw error
         case .waiting(let waiter): lease = try await engine.wait(waiter)
         }
+        return try await use(lease, body)
+    }
+
+    /// Runs the closure with the lease's connection, then takes the lease back.
+    nonisolated func use<Result>(
+        _ lease: Lease,
+        _ body: (PostgresConnection) async throws -> sending Result
+    ) async throws -> sending Result {
         defer { engine.release(lease) }
         let connection = PostgresConnection(
             session: lease.session,

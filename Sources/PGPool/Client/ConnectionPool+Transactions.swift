@@ -36,7 +36,7 @@ extension ConnectionPool {
         line: UInt = #line,
         _ body: (Transaction) async throws -> sending Result
     ) async throws -> sending Result {
-        let begin = TransactionMode(isolation, readOnly, deferrable).begin
+        let begin = TransactionBegin(isolation, readOnly: readOnly, deferrable: deferrable)
         let policy = retry ?? engine.configuration.retry
         let patience = acquireTimeout ?? engine.configuration.acquire.timeout
         let end = Instant.now + (deadline ?? patience)
@@ -53,9 +53,14 @@ extension ConnectionPool {
                 engine.retries.succeeded()
                 return result
             } catch let error as PostgresError {
-                guard let next = engine.retries.next(policy, error, attempts, end) else {
-                    throw error
-                }
+                let next = engine.retries.next(
+                    policy,
+                    error,
+                    attempts,
+                    end,
+                    isHeld: engine.isHeld
+                )
+                guard let next else { throw error }
                 attempts += 1
                 try await Task.sleep(for: max(.zero, next - Instant.now))
             }
@@ -76,15 +81,19 @@ extension PostgresConnection {
         deferrable: Bool = false,
         _ body: (Transaction) async throws -> sending Result
     ) async throws -> sending Result {
-        try await runTransaction(TransactionMode(isolation, readOnly, deferrable).begin, body)
+        try await runTransaction(
+            TransactionBegin(isolation, readOnly: readOnly, deferrable: deferrable),
+            body
+        )
     }
 
     func runTransaction<Result>(
-        _ begin: String,
+        _ begin: TransactionBegin,
         _ body: (Transaction) async throws -> sending Result
     ) async throws -> sending Result {
         let transaction = Transaction(connection: self, depth: 0)
         session.beginWithNextStatement(begin)
+        defer { session.endTransaction() }
         do {
             let result = try await body(transaction)
             try Task.checkCancellation()
@@ -101,15 +110,13 @@ extension PostgresConnection {
     }
 }
 
-/// What kind of transaction is asked for, as SQL. What is not asked for is left to the session.
-struct TransactionMode {
-    let begin: String
-
-    init(_ isolation: IsolationLevel?, _ readOnly: Bool?, _ deferrable: Bool) {
+extension TransactionBegin {
+    /// What kind of transaction is asked for. What is not asked for is left to the session.
+    init(_ isolation: IsolationLevel?, readOnly: Bool?, deferrable: Bool) {
         var words = ["BEGIN"]
         if let isolation { words.append("ISOLATION LEVEL \(isolation.rawValue)") }
         if let readOnly { words.append(readOnly ? "READ ONLY" : "READ WRITE") }
         if deferrable { words.append("DEFERRABLE") }
-        begin = words.joined(separator: " ")
+        self.init(sql: words.joined(separator: " "), isReadOnly: readOnly ?? false)
     }
 }

@@ -51,7 +51,24 @@ public actor ConnectionPool {
             observers: observers,
             logger: logger ?? Logger(label: "pgpool")
         )
-        engine.start()
+        guard configuration.failover.isEnabled else {
+            engine.start()
+            return
+        }
+        let seed = configuration.seed ?? .random(in: .min ... .max)
+        let hosts = TopologyStateMachine(
+            configured: configuration.addresses,
+            pattern: nil,
+            seed: seed
+        )
+        let monitor = EndpointMonitor(.pool, engine: engine, topology: hosts, seed: seed)
+        engine.start(watchedBy: monitor)
+        monitor.start()
+    }
+
+    /// A pool whose engine somebody else has started.
+    init(engine: PoolEngine) {
+        self.engine = engine
     }
 
     deinit {

@@ -9,7 +9,8 @@ public struct PoolError: Error, Sendable {
         private enum Known: String {
             case acquireTimeout, queueFull, nestedAcquire, shutDown, connectFailed, leaseEnded
             case transactionRolledBack, invalidConfiguration
-            case invalidStatement, tooManyListeners, connectionBusy, resultTooLarge
+            case noWriter, endpointLost, invalidStatement, tooManyListeners, connectionBusy,
+                resultTooLarge
         }
 
         private let known: Known
@@ -29,6 +30,10 @@ public struct PoolError: Error, Sendable {
         public static let leaseEnded = Code(known: .leaseEnded)
         /// COMMIT was answered with ROLLBACK: a statement of the transaction had failed.
         public static let transactionRolledBack = Code(known: .transactionRolledBack)
+        /// Hosts answer, and none of them is the writer.
+        public static let noWriter = Code(known: .noWriter)
+        /// The reader does not answer, and no other one was left to turn to.
+        public static let endpointLost = Code(known: .endpointLost)
         /// The statement cannot be run this way.
         public static let invalidStatement = Code(known: .invalidStatement)
         /// As many listeners as the configuration allows listen already.
@@ -53,6 +58,8 @@ public struct PoolError: Error, Sendable {
         case connecting = "waiting for a connection to open"
         /// A connection was being probed or cleaned.
         case validating = "waiting for a connection to be validated"
+        /// There was no writer, and callers were held.
+        case failingOver = "waiting for a writer"
         /// The pool was paused.
         case paused = "waiting for a paused pool"
     }

@@ -44,19 +44,22 @@ public struct Transaction: Sendable {
     func finish(_ sql: String, isCommit: Bool = false) async throws -> String {
         let operation = Operation(Query(sql), .simple)
         operation.isCommit = isCommit
+        operation.isControl = !isCommit
         try await connection.run(operation, isCancellable: false)
         return operation.result?.commandTag ?? ""
     }
 }
 
 extension Transaction {
-    /// COMMIT of a failed transaction is answered with ROLLBACK, and no error.
+    /// COMMIT of a failed transaction is answered with ROLLBACK, and no error of the server's.
     func commit() async throws {
-        guard try await finish("COMMIT", isCommit: true) == "COMMIT" else {
+        do {
+            try await finish("COMMIT", isCommit: true)
+        } catch let error as PostgresError where error.sqlState == .inFailedSQLTransaction {
             throw PoolError(
                 .transactionRolledBack,
-                "a statement of the transaction had failed, so COMMIT rolled it back",
-                failureClass: .rolledBack
+                error.message,
+                failureClass: error.failureClass
             )
         }
     }

@@ -62,6 +62,10 @@ final class Dial: ReactorHandler {
             connect(target.hosts.map { Resolver.literal($0.name, $0.port) })
             return
         }
+        if let resolver = target.resolver {
+            Task { [self] in await lookUp(resolver) }
+            return
+        }
         BlockingThreads.resolver.run { [self] in
             let (resolved, failure) = Resolver.resolve(target.hosts)
             if let failure {
@@ -70,6 +74,21 @@ final class Dial: ReactorHandler {
                 connect(resolved)
             }
         }
+    }
+
+    private func lookUp(_ resolver: ConnectionPool.Configuration.Resolver) async {
+        var resolved: [ResolvedHost] = []
+        var failure = "no host"
+        for (name, port) in target.hosts {
+            do {
+                let addresses = try await resolver(name)
+                resolved += addresses.map { ResolvedHost(name: name, port: port, address: $0) }
+                if addresses.isEmpty { failure = "\(name): no address" }
+            } catch {
+                failure = "\(name): \(error)"
+            }
+        }
+        if resolved.isEmpty { finish(failing: failure) } else { connect(resolved) }
     }
 
     /// Gives up: the pool does not want the connection any more, or its time is over.

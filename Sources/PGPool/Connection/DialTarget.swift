@@ -6,6 +6,8 @@ struct DialTarget: Sendable {
     /// Everything but the hosts and ports.
     var parameters: [String: String]
     var hosts: [(name: String, port: String)]
+    /// Looks names up in place of the system's resolver.
+    var resolver: ConnectionPool.Configuration.Resolver?
     /// What must not appear in a message.
     var secrets: [String]
 
@@ -31,6 +33,16 @@ struct DialTarget: Sendable {
             result.append(("hostaddr", resolved.map(\.address).joined(separator: ",")))
         }
         return result
+    }
+
+    /// One of the hosts, or another, whatever role it has; for the pool's own questions without the
+    /// session's settings.
+    func aimed(at address: HostAddress, asking: Bool) -> DialTarget {
+        var target = self
+        target.hosts = [(address.host, String(address.port))]
+        target.parameters["target_session_attrs"] = nil
+        if asking { target.parameters["options"] = nil }
+        return target
     }
 
     /// `text` without the secrets.
@@ -81,6 +93,11 @@ struct DialFailure: Error, Sendable {
     var sqlState: SQLState?
     var elapsed: Duration
     var didTimeOut = false
+
+    /// What it says of the host.
+    var verdict: FailureVerdict {
+        FailureClassifier.classify(sqlState, isFatal: true, phase: .connecting)
+    }
 
     /// Whether trying again can help only after somebody changed something.
     var isDeterministic: Bool {

@@ -75,10 +75,8 @@ final class Exchange: OperationCompletion, @unchecked Sendable {
 
     var hasPieces: Bool { !ready.isEmpty || openBatch != nil || !openChunk.isEmpty }
 
-    /// Wakes the task if there is something for it.
-    func signalProgress() {
-        if hasPieces || copy == .sending { signal.raise() }
-    }
+    /// Whether there is something for the task to do.
+    var hasProgress: Bool { hasPieces || copy == .sending }
 
     /// The next piece; what is being filled goes if nothing else is there.
     func take() -> Piece? {
@@ -138,7 +136,7 @@ struct StreamLimits: Hashable, Sendable {
     var bytes = 1 << 20
 }
 
-/// Wakes the one task that waits, or keeps the next one from waiting.
+/// Wakes the one task that waits, or keeps the next one from waiting. Not to be raised under a lock.
 final class Signal: Sendable {
     private struct State {
         var isRaised = false

@@ -16,13 +16,15 @@ final class Operation: @unchecked Sendable {
     let query: Query
     let kind: Kind
     /// What begins the transaction in front of it, if it is the first statement of one.
-    var begin: String?
+    var begin: TransactionBegin?
     /// Whether it may have neighbours on its connection.
     var isShared = false
     /// Its task went on without the answer, which is still to come.
     var isAbandoned = false
     /// Whether it ends the transaction with COMMIT.
     var isCommit = false
+    /// Whether it is one of the pool's own that end a transaction or a savepoint.
+    var isControl = false
     /// How long it may take from when it is submitted.
     var timeout: Duration?
     /// When it is to be cancelled.

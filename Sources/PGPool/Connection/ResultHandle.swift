@@ -98,6 +98,7 @@ enum ErrorReport {
             column: field(result, "c"),
             position: field(result, "P").flatMap { Int($0) },
             failureClass: verdict.failureClass,
+            mayBePartial: verdict.isPartial,
             sql: sql
         )
         return (error, verdict)

@@ -97,7 +97,7 @@ extension Session {
         var sending = StatementSending()
         defer { batch.items[index].sending = sending }
         if index == 0, let begin = operation.begin {
-            guard sendAside(begin, &sending, connection) else { return false }
+            guard send(begin, &sending, connection) else { return false }
         } else if !batch.isIsolated, index == 0, !StatementText.isPlain(query.sql) {
             // What commits by itself, as VACUUM does, is refused behind another statement.
             guard sendAside("SELECT", &sending, connection) else { return false }
@@ -157,10 +157,13 @@ extension Session {
                 return
             }
             batch.items[index].sending.precedingResults -= 1
+            if PQresultStatus(result) == PGRES_TUPLES_OK {
+                notePreceding(result, operation, &state)
+            }
         case PGRES_PIPELINE_SYNC:
             batch.syncsAnswered += 1
             if batch.isIsolated, index < batch.nextToSend {
-                closeItem(index, of: batch, &state)
+                closeItem(index, of: batch, operation, &state)
                 batch.current += 1
             }
             if batch.isSent, batch.syncsAnswered == batch.syncsSent {
@@ -176,7 +179,21 @@ extension Session {
         PQclear(result)
     }
 
-    private func closeItem(_ index: Int, of batch: StatementBatch, _ state: inout State) {
+    private func closeItem(
+        _ index: Int,
+        of batch: StatementBatch,
+        _ operation: Operation,
+        _ state: inout State
+    ) {
+        // An abandoned batch belongs to whoever reads its results.
+        if operation.outcome == nil, batch.items[index].error == nil {
+            batch.items[index].error = doubt(
+                phase: batch.items[index].phase,
+                result: batch.items[index].result,
+                sql: batch.items[index].query.sql,
+                state
+            )
+        }
         forgetUnusable(batch.items[index].sending, of: batch.items[index].query, &state)
     }
 
@@ -190,18 +207,27 @@ extension Session {
         guard index < batch.nextToSend else {
             // In answer to the sync, which is the implicit transaction's commit.
             let phase = batch.startPhase == .autocommit ? FailurePhase.commit : batch.startPhase
-            let error = error(of: result, phase: phase, sql: nil, FailureContext(), &state)
+            let error = error(
+                of: result,
+                phase: phase,
+                sql: nil,
+                failureContext(phase, sql: nil, operation.kind, state),
+                &state
+            )
             if operation.error == nil { operation.error = error }
             return
         }
+        let phase = batch.lossPhase(batch.items[index].phase, isLoss: Self.isLoss(result))
+        let sql = batch.items[index].query.sql
         let context = context(
             of: result,
             &batch.items[index].sending,
-            wasRepaired: batch.wasRepaired
+            wasRepaired: batch.wasRepaired,
+            failureContext(phase, sql: sql, operation.kind, state)
         )
         let error = error(
             of: result,
-            phase: batch.items[index].phase,
+            phase: phase,
             sql: batch.items[index].query.sql,
             context,
             &state
@@ -268,7 +294,7 @@ extension Session {
             batch.settle { phase, sql in
                 operation.didTimeOut && !state.isLost
                     ? Self.timeout(of: sql, phase == .nothingSent ? .notExecuted : .rolledBack)
-                    : lostError(state, phase: phase, sql: sql)
+                    : lostError(state, phase: batch.lossPhase(phase, isLoss: true), sql: sql)
             }
         }
         operation.error = nil

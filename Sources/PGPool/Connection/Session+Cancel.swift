@@ -83,6 +83,9 @@ extension Session {
                     // The server does not even answer the cancel request.
                     noteLost(&state, message: "no answer to a cancel request")
                     loss = lostError(state, phase: .nothingSent, sql: nil)
+                } else if !mayCancel(operation, state) {
+                    finished.append(operation)
+                    giveUp(operation, &state)
                 } else {
                     operation.didTimeOut = true
                     operation.deadline = now + Self.cancelGrace
@@ -128,13 +131,38 @@ extension Session {
 
     /// Asks libpq for a request, unless the statement is one that must not be cancelled.
     func beginCancel(of operation: Operation, _ state: inout State) -> CancelRequest? {
-        // A COMMIT that is cancelled while it waits for a standby is committed here and not there.
-        guard operation.phase != .commit, let connection = state.connection,
+        guard mayCancel(operation, state), let connection = state.connection,
             let pointer = PQgetCancel(connection)
         else { return nil }
         state.cancelsInFlight += 1
         state.mustSettle = true
         return CancelRequest(pointer)
+    }
+
+    /// Whether a request can hit nothing that commits: it hits whatever runs when it comes, so all
+    /// that was sent behind the statement counts.
+    private func mayCancel(_ operation: Operation, _ state: State) -> Bool {
+        state.sent.drop { $0 !== operation }.allSatisfy { sent in
+            sent.batch.map { $0.mayCancel(sent.phase) }
+                ?? sent.phase.mayCancel(onlyReads: StatementText.onlyReads(sent.query.sql))
+        }
+    }
+
+    /// The time of what must not be cancelled is over: its caller is told that it may have happened,
+    /// and the connection waits for the answer without it.
+    private func giveUp(_ operation: Operation, _ state: inout State) {
+        operation.didTimeOut = true
+        stopKeeping(operation, &state)
+        stopSending(operation, &state)
+        if state.open === operation { state.open = nil }
+        let phase = lossPhase(operation, state)
+        let verdict = FailureClassifier.classify(
+            nil,
+            isFatal: true,
+            phase: operation.batch == nil ? phase : .commit,
+            context: failureContext(phase, sql: operation.query.sql, operation.kind, state)
+        )
+        operation.outcome = .failure(Self.timeout(of: operation, verdict.failureClass))
     }
 
     /// `PQcancel` blocks, so it has a thread of its own.

@@ -17,7 +17,9 @@ extension Session {
     static let lingerTimeout = Duration.seconds(1)
 
     /// Closes the connection. `sessionClosed` follows.
-    func close() {
+    ///
+    /// - Parameter lingers: whether the server is given time to end its process first.
+    func close(lingers: Bool = true) {
         var finished: [Operation] = []
         var isGone = false
         state.withLock { state in
@@ -29,7 +31,7 @@ extension Session {
             state.connection = nil
             // libpq closes its descriptor at once; through a second one the server's end can be
             // seen to close, which is when its process no longer counts.
-            if !state.isLost { state.lingering = dup(state.descriptor) }
+            if !state.isLost, lingers { state.lingering = dup(state.descriptor) }
             PQfinish(connection)
             state.descriptor = -1
             isGone = !beginLingering(&state)

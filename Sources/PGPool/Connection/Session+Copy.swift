@@ -35,7 +35,7 @@ extension Session {
                 return .taken
             default:
                 noteLost(&state, message: ErrorReport.trimmed(PQerrorMessage(connection)))
-                ending.loss = digest(connection, &state, into: &ending.finished)
+                ending.news = digest(connection, &state, into: &ending.finished)
                 return .over
             }
         }
@@ -58,7 +58,7 @@ extension Session {
                 PQputCopyEnd(connection, nil)
                 flush(connection, &state)
             }
-            ending.loss = digest(connection, &state, into: &ending.finished)
+            ending.news = digest(connection, &state, into: &ending.finished)
         }
         end(ending)
     }

@@ -26,13 +26,13 @@ extension Session {
     struct Ending {
         var finished: [Operation] = []
         var request: CancelRequest?
-        var loss: PostgresError?
+        var news = News()
     }
 
     func end(_ ending: Ending) {
         if let request = ending.request { send(request) }
         for operation in ending.finished { operation.finish() }
-        if let loss = ending.loss { events.sessionLost(self, loss) }
+        tell(ending.news)
     }
 
     /// The next piece; resumes reading once half of what was read ahead is gone.
@@ -148,7 +148,7 @@ extension Session {
         guard let connection = state.connection, !state.isLost, !state.isClosing else { return }
         let wasPaused = state.isReadingPaused
         state.isReadingPaused = false
-        ending.loss = digest(connection, &state, into: &ending.finished)
+        ending.news = digest(connection, &state, into: &ending.finished)
         if wasPaused, !state.isReadingPaused { applyInterest(state) }
     }
 

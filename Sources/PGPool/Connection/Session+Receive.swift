@@ -7,7 +7,7 @@ internal import Synchronization
 extension Session {
     /// The socket is ready.
     func receive(_ readiness: Readiness, _ finished: inout [Operation]) {
-        var loss: PostgresError?
+        var news = News()
         var isGone = false
         state.withLock { state in
             guard let connection = state.connection else {
@@ -21,30 +21,50 @@ extension Session {
                 noteLost(&state, message: ErrorReport.trimmed(PQerrorMessage(connection)))
             } else if state.wantsToWrite {
                 flush(connection, &state)
-                if !state.wantsToWrite { state.open?.exchange?.signal.raise() }
             }
-            loss = digest(connection, &state, into: &finished)
+            news = digest(connection, &state, into: &finished)
         }
-        if let loss { events.sessionLost(self, loss) }
+        tell(news)
         if isGone { events.sessionClosed(self) }
     }
 
-    /// Reads what libpq holds, sends what may follow, and says if the connection is lost.
+    /// What reading brought that is to be told without the lock.
+    struct News {
+        /// Why the connection is lost, if it was lost just now.
+        var loss: PostgresError?
+        /// The task of the open stream can go on. Whoever cancels that task holds a lock of the
+        /// runtime, which resuming it takes too, and asks for ours: so it is resumed outside ours.
+        var progress: Signal?
+        /// What an error said of the host.
+        var doubt: FailureVerdict?
+    }
+
+    func tell(_ news: News) {
+        news.progress?.raise()
+        if let doubt = news.doubt { events.sessionDoubts(self, doubt) }
+        if let loss = news.loss { events.sessionLost(self, loss) }
+    }
+
+    /// Reads what libpq holds and sends what may follow.
     func digest(
         _ connection: OpaquePointer,
         _ state: inout State,
         into finished: inout [Operation]
-    ) -> PostgresError? {
+    ) -> News {
         readResults(connection, &state, into: &finished)
         if PQstatus(connection) == CONNECTION_BAD { noteLost(&state, message: "") }
-        state.open?.exchange?.signalProgress()
+        var news = News(doubt: state.doubt)
+        state.doubt = nil
+        if let exchange = state.open?.exchange, exchange.hasProgress {
+            news.progress = exchange.signal
+        }
         guard state.isLost, !state.isClosing else {
             sendPending(&state)
-            return nil
+            return news
         }
-        let loss = lostError(state, phase: .nothingSent, sql: nil)
+        news.loss = lostError(state, phase: .nothingSent, sql: nil)
         finished += takeAll(&state)
-        return loss
+        return news
     }
 
     private func readResults(
@@ -109,6 +129,9 @@ extension Session {
         case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY, PGRES_SINGLE_TUPLE:
             if operation.sending.precedingResults > 0 {
                 operation.sending.precedingResults -= 1
+                if PQresultStatus(result) == PGRES_TUPLES_OK {
+                    notePreceding(result, operation, &state)
+                }
                 PQclear(result)
             } else {
                 noteTag(result, of: operation, operation.query, operation.sending, &state)
@@ -130,6 +153,8 @@ extension Session {
     /// The first statement of `sent` is answered.
     func complete(_ state: inout State, into finished: inout [Operation]) {
         let operation = state.sent.removeFirst()
+        settle(operation, &state)
+        if state.transaction.refusal != nil { refusePending(&state, into: &finished) }
         if let batch = operation.batch {
             if repair(batch, of: operation, &state) { return }
         } else {
@@ -145,8 +170,8 @@ extension Session {
             if operation.isAbandoned { finished.append(operation) }
             return
         }
-        if operation.didTimeOut, operation.error?.sqlState == .queryCanceled {
-            operation.outcome = .failure(Self.timeout(of: operation, .rolledBack))
+        if operation.didTimeOut, let error = operation.error, error.sqlState == .queryCanceled {
+            operation.outcome = .failure(Self.timeout(of: operation, error.failureClass))
         } else {
             operation.outcome = operation.error.map { .failure($0) } ?? .success
         }
@@ -163,14 +188,16 @@ extension Session {
             _ = error(of: result, phase: .nothingSent, sql: nil, FailureContext(), &state)
             return
         }
+        let phase = Self.isLoss(result) ? lossPhase(operation, state) : operation.phase
         let context = context(
             of: result,
             &operation.sending,
-            wasRepaired: operation.repairedError != nil
+            wasRepaired: operation.repairedError != nil,
+            failureContext(phase, sql: operation.query.sql, operation.kind, state)
         )
         let error = error(
             of: result,
-            phase: operation.phase,
+            phase: phase,
             sql: operation.query.sql,
             context,
             &state
@@ -187,8 +214,12 @@ extension Session {
         _ state: inout State
     ) -> PostgresError {
         let (error, verdict) = ErrorReport.error(result, phase: phase, sql: sql, context: context)
-        // What may be a reader still answers, so that its transaction can be ended in order.
-        if verdict.connection != .keep, verdict.endpoint != .maybeDemoted {
+        if verdict.endpoint != .fine { state.doubt = verdict }
+        // What is a reader, or may be one, still answers, so that its transaction can be ended in
+        // order.
+        if verdict.connection != .keep, verdict.endpoint != .maybeDemoted,
+            verdict.endpoint != .demoted
+        {
             if state.fatalError == nil { state.fatalError = error }
             state.isLost = true
         }
@@ -255,6 +286,10 @@ extension Session {
         case UInt8(ascii: "M") where tag[1] == CChar(UInt8(ascii: "E")): return
         default:
             if operation.isShared { refuseToShare(operation, &state) }
+            // READ ONLY may become READ WRITE before the first query.
+            if tag[0] == CChar(UInt8(ascii: "S")), tag[1] == CChar(UInt8(ascii: "E")) {
+                state.transaction.isReadOnly = false
+            }
             switch SessionEffect(tag: String(cString: tag), sql: query.sql) {
             case .none: break
             case .settings: state.isDirty = true
@@ -276,43 +311,5 @@ extension Session {
         )
         operation.error = operation.error ?? error
         noteLost(&state, message: "a neighbour's statement changed the session")
-    }
-
-    /// Takes every statement out with the class that is true for it: the connection is gone.
-    func takeAll(_ state: inout State) -> [Operation] {
-        var finished: [Operation] = []
-        for (operation, wasSent) in state.sent.map({ ($0, true) })
-            + state.pending.map({ ($0, false) })
-        where operation.outcome == nil || operation.isAbandoned {
-            finished.append(operation)
-            if operation.isAbandoned { continue }
-            if let batch = operation.batch {
-                finish(batch, of: operation, state)
-                operation.outcome = .success
-                continue
-            }
-            let phase = wasSent ? operation.phase : .nothingSent
-            let error =
-                operation.error ?? lostError(state, phase: phase, sql: operation.query.sql)
-            operation.outcome = .failure(error)
-        }
-        state.sent.removeAll()
-        state.pending.removeAll()
-        return finished
-    }
-
-    /// The error for a statement that met the end of the connection.
-    func lostError(_ state: State, phase: FailurePhase, sql: String?) -> PostgresError {
-        let first = state.fatalError
-        let verdict = FailureClassifier.classify(first?.sqlState, isFatal: true, phase: phase)
-        return PostgresError(
-            sqlState: first?.sqlState,
-            severity: "FATAL",
-            message: first?.message ?? "the connection was closed",
-            detail: first?.detail,
-            hint: first?.hint,
-            failureClass: verdict.failureClass,
-            sql: sql
-        )
     }
 }

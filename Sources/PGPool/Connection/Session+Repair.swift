@@ -9,20 +9,24 @@ extension Session {
     func context(
         of result: OpaquePointer,
         _ sending: inout StatementSending,
-        wasRepaired: Bool
+        wasRepaired: Bool,
+        _ known: FailureContext
     ) -> FailureContext {
-        guard sending.name != nil, !wasRepaired else { return FailureContext() }
+        var known = known
+        guard sending.name != nil, !wasRepaired else { return known }
         switch ErrorReport.sqlState(result) {
         case .invalidSQLStatementName?:
             sending.unusable = .unknown
-            return FailureContext(usesPreparedStatement: true)
+            known.usesPreparedStatement = true
         case .featureNotSupported?
         where ErrorReport.field(result, "R") == "RevalidateCachedQuery":
             sending.unusable = .stale
-            return FailureContext(usesPreparedStatement: true, isStalePlan: true)
+            known.usesPreparedStatement = true
+            known.isStalePlan = true
         default:
-            return FailureContext()
+            break
         }
+        return known
     }
 
     /// Called when a statement is answered: what the server does not have is not to be used again.
@@ -90,11 +94,8 @@ extension StatementText {
         }
     }
 
-    /// Whether it asks for a commit.
+    /// Whether it asks for a commit, as the only statement of its text.
     static func isCommit(_ sql: String) -> Bool {
-        switch firstKeyword(sql) {
-        case "COMMIT", "END", "PREPARE": true
-        default: false
-        }
+        StatementScan.mayCommit(sql, isSingle: true)
     }
 }

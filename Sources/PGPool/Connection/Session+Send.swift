@@ -43,15 +43,24 @@ extension Session {
             return LeaseEndedError()
         }
         if lease != nil, let open = state.open, open !== operation { return Self.busy(open) }
-        guard state.connection == nil || state.isLost || state.isClosing else { return nil }
+        guard state.connection == nil || state.isLost || state.isClosing else {
+            return lease == nil ? nil : transactionRefusal(of: operation, state)
+        }
         return lostError(state, phase: .nothingSent, sql: operation.query.sql)
     }
 
     /// Whether the statement can be sent right behind what was sent before it.
     private func mayFollow(_ operation: Operation, _ state: State) -> Bool {
-        guard !state.mustSettle, state.pending.isEmpty, !isSendingBatch(state) else { return false }
-        return state.sent.isEmpty
-            || (operation.kind == .extended && state.isPipelining && operation.exchange == nil)
+        guard !state.mustSettle, state.pending.isEmpty else { return false }
+        return mayJoin(operation, state)
+    }
+
+    /// Whether libpq's mode and what was sent last allow it to be sent now.
+    private func mayJoin(_ operation: Operation, _ state: State) -> Bool {
+        guard let last = state.sent.last else { return true }
+        // If BEGIN fails, what follows in a segment of its own would be committed by itself.
+        return operation.kind == .extended && state.isPipelining && operation.exchange == nil
+            && last.begin == nil && !isSendingBatch(state)
     }
 
     /// Sends what was kept, as far as the mode allows.
@@ -64,37 +73,18 @@ extension Session {
         }
         while let next = state.pending.first {
             // Rows come one by one only of a statement that is first.
-            guard !isSendingBatch(state),
-                state.sent.isEmpty
-                    || (next.kind == .extended && state.isPipelining && next.exchange == nil)
-            else { return }
+            guard mayJoin(next, state) else { return }
             state.pending.removeFirst()
             send(next, &state)
             if state.isLost { return }
         }
     }
 
-    /// Begins a transaction with the next statement, whatever it is.
-    func beginWithNextStatement(_ begin: String) {
-        state.withLock { state in
-            isTouched.store(true, ordering: .sequentiallyConsistent)
-            state.pendingBegin = begin
-        }
-    }
-
-    /// True if no statement has been sent since, so that there is no transaction to end.
-    func forgetBegin() -> Bool {
-        state.withLock { state in
-            defer { state.pendingBegin = nil }
-            return state.pendingBegin != nil
-        }
-    }
-
     func send(_ operation: Operation, _ state: inout State) {
         guard let connection = state.connection else { return }
-        operation.begin = state.pendingBegin
-        state.pendingBegin = nil
-        operation.phase = phase(of: operation, connection)
+        operation.begin = operation.isControl ? nil : state.transaction.pending
+        if operation.begin != nil { state.transaction.pending = nil }
+        operation.phase = phase(of: operation, connection, &state)
         state.sent.append(operation)
         let wasSent =
             switch operation.kind {
@@ -111,15 +101,42 @@ extension Session {
         }
     }
 
-    private func phase(of operation: Operation, _ connection: OpaquePointer) -> FailurePhase {
+    private func phase(
+        of operation: Operation,
+        _ connection: OpaquePointer,
+        _ state: inout State
+    ) -> FailurePhase {
         if operation.isCommit { return .commit }
-        if operation.begin != nil { return .inTransaction }
+        if let begin = operation.begin {
+            state.transaction.isReadOnly = begin.isReadOnly
+            state.transaction.isVerified = begin.token != nil
+            return mayCommit(operation) ? .commit : .inTransaction
+        }
         switch PQtransactionStatus(connection) {
-        case PQTRANS_INTRANS, PQTRANS_INERROR:
-            return StatementText.mayCommit(operation.query.sql) ? .commit : .inTransaction
+        case PQTRANS_INTRANS:
+            state.transaction.firstError = nil
+        case PQTRANS_INERROR:
+            break
+        case PQTRANS_ACTIVE where mayFollowInside(state.sent.last):
+            break
         default:
+            // Told of no transaction, whatever was known of the last one is over.
+            state.transaction.firstError = nil
+            state.transaction.isReadOnly = false
             return .autocommit
         }
+        return mayCommit(operation) ? .commit : .inTransaction
+    }
+
+    private func mayCommit(_ operation: Operation) -> Bool {
+        StatementScan.mayCommit(operation.query.sql, isSingle: operation.kind == .extended)
+    }
+
+    /// Whether what is sent right behind a statement is in the same transaction.
+    private func mayFollowInside(_ last: Operation?) -> Bool {
+        guard let last, last.phase == .inTransaction, last.batch == nil, last.kind == .extended
+        else { return false }
+        return StatementText.isPlain(last.query.sql)
     }
 
     private func sendSimple(
@@ -135,8 +152,9 @@ extension Session {
         guard let begin = operation.begin else {
             return PQsendQuery(connection, operation.query.sql) == 1
         }
-        operation.sending.precedingResults += 1
-        return PQsendQuery(connection, "\(begin);\(operation.query.sql)") == 1
+        operation.sending.precedingResults = begin.token == nil ? 1 : 2
+        let token = begin.token.map { "\($0.literalSQL);" } ?? ""
+        return PQsendQuery(connection, "\(begin.sql);\(token)\(operation.query.sql)") == 1
     }
 
     private func sendExtended(
@@ -147,7 +165,7 @@ extension Session {
         guard enterPipeline(connection, &state) else { return false }
         operation.sending = StatementSending()
         if let begin = operation.begin {
-            guard sendAside(begin, &operation.sending, connection) else { return false }
+            guard send(begin, &operation.sending, connection) else { return false }
         }
         return sendStatement(
             operation.query,

@@ -121,4 +121,19 @@ extension Session {
         sending.precedingResults += 1
         return PQsendQueryParams(connection, sql, 0, nil, nil, nil, nil, 0) == 1
     }
+    /// BEGIN, and the token of a commit that is to be verified. The token goes before the caller's
+    /// statement, which might take away the right to insert it (SET ROLE).
+    func send(
+        _ begin: TransactionBegin,
+        _ sending: inout StatementSending,
+        _ connection: OpaquePointer
+    ) -> Bool {
+        guard sendAside(begin.sql, &sending, connection) else { return false }
+        guard let insert = begin.token else { return true }
+        sending.precedingResults += 1
+        // 2950: uuid.
+        return insert.token.description.withCString { token in
+            PQsendQueryParams(connection, insert.sql, 1, [2950], [token], nil, nil, 0)
+        } == 1
+    }
 }

@@ -23,9 +23,7 @@ final class Session: ReactorHandler {
         /// To be sent when what was sent is answered.
         var pending = Deque<Operation>()
         var statements: StatementCache
-        /// What begins a transaction, to be sent with the next statement and in one segment with it:
-        /// if it fails, so does the statement.
-        var pendingBegin: String?
+        var transaction = TransactionState()
         /// The session was changed in a way that the next lease would notice.
         var isDirty = false
         /// Prepared by the caller by name: `DISCARD ALL` is needed.
@@ -42,6 +40,8 @@ final class Session: ReactorHandler {
         /// The consumer of a stream is behind: the socket is not watched for input.
         var isReadingPaused = false
         var isLost = false
+        /// What an error said of the host, to be told once the lock is free.
+        var doubt: FailureVerdict?
         /// The first error that ended the connection.
         var fatalError: PostgresError?
         var isClosing = false
@@ -65,6 +65,8 @@ final class Session: ReactorHandler {
     /// How statements are sent that don't say.
     let statementMode: StatementMode
     let statementCounters: StatementCounters
+    /// Warnings since the last answer. Not in `state`: libpq reports them while that is locked.
+    let warnings = CommitWarnings()
 
     /// Takes over a connection whose login is complete.
     init(
@@ -103,26 +105,6 @@ final class Session: ReactorHandler {
         }
     }
 
-    private func installNoticeReceiver() {
-        state.withLock { state in
-            let context = Unmanaged.passUnretained(self).toOpaque()
-            _ = PQsetNoticeReceiver(
-                state.connection,
-                { context, result in
-                    guard let context, let result else { return }
-                    let session = Unmanaged<Session>.fromOpaque(context).takeUnretainedValue()
-                    session.events.sessionNotice(
-                        session,
-                        severity: ErrorReport.severity(result),
-                        sqlState: ErrorReport.field(result, "C") ?? "",
-                        message: ErrorReport.field(result, "M") ?? ""
-                    )
-                },
-                context
-            )
-        }
-    }
-
     deinit {
         state.withLock { state in
             if let connection = state.connection { PQfinish(connection) }
@@ -146,7 +128,7 @@ final class Session: ReactorHandler {
         guard isTouched.load(ordering: .sequentiallyConsistent) else { return .clean }
         var ending = Ending()
         let left = state.withLock { state in
-            state.pendingBegin = nil
+            state.transaction = TransactionState()
             if let open = state.open { leave(open, mustCancel: true, &state, &ending) }
             return condition(state)
         }
@@ -157,9 +139,9 @@ final class Session: ReactorHandler {
     private func condition(_ state: State) -> SessionCondition {
         guard let connection = state.connection, !state.isLost else { return .lost }
         if state.mustSettle || state.cancelsInFlight > 0 { return .needsReset }
-        // What was left early is read to its end by whoever resets the session.
+        // What nobody waits for any more is read to its end by whoever resets the session.
         if state.pending.isEmpty, !state.sent.isEmpty,
-            state.sent.allSatisfy({ $0.exchange != nil && $0.outcome != nil })
+            state.sent.allSatisfy({ $0.outcome != nil })
         {
             return .needsReset
         }
@@ -220,6 +202,16 @@ final class Session: ReactorHandler {
         state.withLock { state in
             state.isDirty = false
             state.needsDiscard = false
+        }
+    }
+
+    /// The host and the port that it was opened to, of those that were given.
+    var peer: (host: String, port: String)? {
+        state.withLock { state in
+            guard let connection = state.connection, let host = PQhost(connection),
+                let port = PQport(connection)
+            else { return nil }
+            return (String(cString: host), String(cString: port))
         }
     }
 

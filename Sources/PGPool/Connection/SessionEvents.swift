@@ -4,6 +4,8 @@ internal import PGPoolCore
 protocol SessionEvents: AnyObject, Sendable {
     /// The connection is no longer usable, though nobody closed it.
     func sessionLost(_ session: Session, _ error: PostgresError)
+    /// An error that the connection survives speaks against its host.
+    func sessionDoubts(_ session: Session, _ verdict: FailureVerdict)
     /// Its socket is closed and the server has let it go, or had a second to.
     func sessionClosed(_ session: Session)
     /// The server sent a notice. Called under the session's lock: the session is not to be used.
@@ -13,6 +15,8 @@ protocol SessionEvents: AnyObject, Sendable {
 }
 
 extension SessionEvents {
+    func sessionDoubts(_ session: Session, _ verdict: FailureVerdict) {}
+
     /// A lease's own LISTEN reaches nobody: ``ConnectionPool`` has listeners for it.
     func sessionNotified(_ session: Session, _ notification: PostgresNotification) {}
 }

@@ -75,6 +75,23 @@ final class StatementBatch: @unchecked Sendable {
         }
     }
 
+    /// What a loss means for a statement in a transaction whose COMMIT is on its way, too: that may
+    /// have been carried out.
+    func lossPhase(_ phase: FailurePhase, isLoss: Bool) -> FailurePhase {
+        let isCommitting = isLoss && items.contains { $0.phase == .commit }
+        return phase == .inTransaction && isCommitting ? .commit : phase
+    }
+
+    /// Whether a cancel request can do no more than undo what was to be undone.
+    func mayCancel(_ startPhase: FailurePhase) -> Bool {
+        let sent = items[min(isIsolated ? current : 0, nextToSend)..<nextToSend]
+        // One transaction is committed by its sync, which is not sent yet.
+        if !isIsolated, !isSent, startPhase == .autocommit { return true }
+        return sent.allSatisfy {
+            $0.phase.mayCancel(onlyReads: StatementText.onlyReads($0.query.sql))
+        }
+    }
+
     /// Without its sync the server cannot have committed the implicit transaction.
     private func lossPhase(_ index: Int) -> FailurePhase {
         let phase = items[index].phase

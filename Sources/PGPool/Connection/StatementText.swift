@@ -8,13 +8,6 @@ enum StatementText {
         return String(decoding: word, as: UTF8.self).uppercased()
     }
 
-    /// Whether a statement may end a transaction with a commit. Errs on the side of yes.
-    static func mayCommit(_ sql: String) -> Bool {
-        let upper = sql.uppercased()
-        return upper.contains("COMMIT") || upper.contains("END")
-            || upper.contains("PREPARE TRANSACTION")
-    }
-
     private static func isLetter(_ byte: UInt8) -> Bool {
         (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
     }

@@ -27,6 +27,20 @@ public enum PoolEvent: Sendable {
     case leaseHeldLong(site: CallSite, useTime: Duration)
     /// Every connection of before was evicted.
     case evicted(generation: UInt64)
+    /// What is known of the host that the pool's connections lead to has changed.
+    case endpointChanged(EndpointHealth)
+}
+
+/// What is known of the host that a pool's connections lead to.
+public enum EndpointHealth: String, Hashable, Sendable, CaseIterable {
+    /// It answers and has the role that is wanted.
+    case healthy
+    /// Something speaks against it, and it is being asked. Callers go on.
+    case suspect
+    /// It does not answer, or is the writer no more. Callers are held while a writer is sought.
+    case failingOver
+    /// There is one again. Callers are let in, more and more of them.
+    case recovering
 }
 
 /// A place in a program's source.

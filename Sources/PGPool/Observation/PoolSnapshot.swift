@@ -22,6 +22,8 @@ public struct PoolSnapshot: Hashable, Sendable {
     public var generation: UInt64 = 0
     /// Whether granting is paused.
     public var isPaused = false
+    /// Whether callers are held because the endpoint has no writer.
+    public var isHeld = false
     /// Connections opened since the pool was made.
     public var openedTotal: UInt64 = 0
     /// Connections closed since the pool was made.

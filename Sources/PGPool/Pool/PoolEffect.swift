@@ -11,7 +11,7 @@ enum PoolEffect {
     /// own later finds the outcome and resumes itself.
     case resume(Waiter, UnsafeContinuation<Void, Never>?, Duration)
     case report(CallSite, Duration)
-    case finish([UnsafeContinuation<Void, Never>])
+    case finish([UnsafeContinuation<Void, Never>], (any EndpointWatcher)?)
 }
 
 /// Effects in their order. There is hardly ever more than one, which needs no array.
@@ -49,7 +49,8 @@ extension PoolEngine {
                 resume(waiter, continuation, waited)
             case .report(let site, let held):
                 reportLongLease(site, held)
-            case .finish(let continuations):
+            case .finish(let continuations, let watcher):
+                watcher?.end()
                 for continuation in continuations { continuation.resume() }
             }
         }

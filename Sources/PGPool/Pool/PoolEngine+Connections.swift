@@ -4,7 +4,7 @@ internal import Synchronization
 
 /// The connections' side: dial, probe, close, and what sessions report.
 extension PoolEngine: SessionEvents, ReactorHandler {
-    func makeDial(_ connection: PooledConnection) -> Dial {
+    func makeDial(_ connection: PooledConnection, to target: DialTarget) -> Dial {
         let statements = SessionStatements(
             cacheSize: configuration.statementCacheSize,
             mode: configuration.statementMode,
@@ -46,13 +46,33 @@ extension PoolEngine: SessionEvents, ReactorHandler {
             )
             return
         }
+        let (watcher, generation) = state.withLock { state in
+            (state.watcher, state.connection(id)?.endpointGeneration)
+        }
+        guard let watcher, let generation else {
+            setUp(id, session)
+            return
+        }
+        // From here on the session can be closed from outside, which ends what runs on it.
+        state.withLock { $0.connection(id)?.session = session }
+        watcher.check(session, generation: generation) { [self] problem in
+            guard let problem else { return setUp(id, session) }
+            session.close()
+            dialFailed(id, DialFailure(phase: .setUp, message: problem, elapsed: .zero))
+        }
+    }
+
+    private func setUp(_ id: ConnectionID, _ session: Session) {
         guard let hook = configuration.onConnect else {
             opened(id, session)
             return
         }
-        // From here on the session can be closed from outside, which ends the hook's statements.
         state.withLock { $0.connection(id)?.session = session }
-        let connection = PostgresConnection(session: session, leaseNumber: session.beginLease())
+        let connection = PostgresConnection(
+            session: session,
+            leaseNumber: session.beginLease(),
+            results: configuration.results
+        )
         Task { [self] in
             let started = Instant.now
             do {
@@ -102,13 +122,9 @@ extension PoolEngine: SessionEvents, ReactorHandler {
     }
 
     private func dialFailed(_ id: ConnectionID, _ failure: DialFailure) {
-        let report = PoolError.ConnectFailure(
-            message: failure.message,
-            sqlState: failure.sqlState,
-            phase: failure.phase.rawValue,
-            elapsed: failure.elapsed
-        )
+        let report = PoolError.ConnectFailure(failure)
         var isNews = false
+        self.report(failure.verdict, of: id)
         run { state in
             // A dial that the pool gave up by itself says nothing of the server.
             isNews = failure.didTimeOut || state.machine.isOpening(id)
@@ -143,7 +159,7 @@ extension PoolEngine: SessionEvents, ReactorHandler {
             )
             observe(.connectionClosed(reason: reason.rawValue))
         }
-        session?.close()
+        session?.close(lingers: reason != .severed)
     }
 
     func probe(_ session: Session, _ id: ConnectionID, _ purpose: QuarantinePurpose) {
@@ -177,6 +193,14 @@ extension PoolEngine: SessionEvents, ReactorHandler {
             metadata: metadata(session, "error", error.description)
         )
         run { $0.machine.connectionLost(session.id, at: .now, into: &$0.actions) }
+        report(
+            FailureClassifier.classify(error.sqlState, isFatal: true, phase: .nothingSent),
+            of: session.id
+        )
+    }
+
+    func sessionDoubts(_ session: Session, _ verdict: FailureVerdict) {
+        report(verdict, of: session.id)
     }
 
     func sessionClosed(_ session: Session) {

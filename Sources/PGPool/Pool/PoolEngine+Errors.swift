@@ -11,8 +11,9 @@ extension PoolEngine {
         switch failure {
         case .timedOut:
             PoolError(
-                .acquireTimeout,
-                "no connection within the deadline",
+                state.trouble == nil ? .acquireTimeout : .noWriter,
+                state.trouble.map { "no writer: \($0.reason)" }
+                    ?? "no connection within the deadline",
                 phase: phase(state),
                 waited: waited,
                 snapshot: snapshot(state, at: now),
@@ -36,6 +37,14 @@ extension PoolEngine {
                 waited: waited,
                 snapshot: snapshot(state, at: now)
             )
+        case .endpointLost:
+            PoolError(
+                .endpointLost,
+                "the host does not answer",
+                waited: waited,
+                snapshot: snapshot(state, at: now),
+                lastConnectFailure: state.lastConnectFailure
+            )
         }
     }
 
@@ -56,6 +65,13 @@ extension PoolEngine {
                 snapshot: snapshot,
                 lastConnectFailure: state.lastConnectFailure,
                 holders: holders(state, at: now)
+            )
+        case .endpointLost:
+            return PoolError(
+                .endpointLost,
+                "the host does not answer",
+                snapshot: snapshot,
+                lastConnectFailure: state.lastConnectFailure
             )
         case .shutDown:
             return PoolError(.shutDown, "the pool is shutting down", snapshot: snapshot)
@@ -87,6 +103,7 @@ extension PoolEngine {
     private func phase(_ state: State) -> PoolError.Phase {
         let counts = state.machine.counts
         if state.machine.isPaused { return .paused }
+        if state.machine.admission == 0 { return .failingOver }
         if counts.quarantined > 0, counts.leased + counts.shared + counts.opening == 0 {
             return .validating
         }

@@ -18,6 +18,12 @@ final class PoolEngine: Sendable {
         var lastConnectFailure: PoolError.ConnectFailure?
         var finishing: [UnsafeContinuation<Void, Never>] = []
         var totals = PoolSnapshot()
+        /// Where connections are opened to.
+        var target: DialTarget
+        /// Names that target to whoever watches over it.
+        var endpointGeneration: UInt64 = 0
+        var watcher: (any EndpointWatcher)?
+        var trouble: EndpointTrouble?
     }
 
     let configuration: ConnectionPool.Configuration
@@ -25,7 +31,6 @@ final class PoolEngine: Sendable {
     let logger: Logger
     /// Keeps the pool's deadlines.
     let reactor: Reactor
-    let target: DialTarget
     /// The configuration's, in nanoseconds: it is added up on every acquire.
     let acquireTimeout: Int64
     let sharing = SharingCache()
@@ -42,20 +47,30 @@ final class PoolEngine: Sendable {
         self.observers = observers
         self.logger = logger
         reactor = configuration.reactors[0]
-        target = configuration.target
         // Far below what 64 bits hold, so that a sum cannot overflow.
         acquireTimeout = min(configuration.acquire.timeout.wholeNanoseconds, .max / 4)
         let seed = configuration.seed ?? .random(in: .min ... .max)
         retries = Retries(configuration.retry, seed: seed &+ 1)
         state = Mutex(
-            State(machine: PoolStateMachine(settings: configuration.settings, seed: seed))
+            State(
+                machine: PoolStateMachine(settings: configuration.settings, seed: seed),
+                target: configuration.target
+            )
         )
     }
 
     /// Begins the upkeep.
-    func start() {
-        state.withLock { $0.timerToken = reactor.register(self) }
-        run { $0.machine.start(at: .now, into: &$0.actions) }
+    ///
+    /// - Parameter isHeld: whether callers wait until the watcher admits them.
+    func start(watchedBy watcher: (any EndpointWatcher)? = nil, isHeld: Bool = false) {
+        state.withLock { state in
+            state.timerToken = reactor.register(self)
+            state.watcher = watcher
+        }
+        run { state in
+            if isHeld { state.machine.admit(0, at: .now, into: &state.actions) }
+            state.machine.start(at: .now, into: &state.actions)
+        }
     }
 
     /// Makes a change to the state machine and performs what follows from it.
@@ -86,7 +101,8 @@ final class PoolEngine: Sendable {
         switch action {
         case .connect(let id):
             let connection = PooledConnection(id: id, engine: self, startedAt: .now)
-            let dial = makeDial(connection)
+            connection.endpointGeneration = state.endpointGeneration
+            let dial = makeDial(connection, to: state.target)
             connection.dial = dial
             state.insert(connection)
             effects.append(.connect(dial))
@@ -126,8 +142,9 @@ final class PoolEngine: Sendable {
         case .finish:
             if let token = state.timerToken { reactor.unregister(token) }
             state.timerToken = nil
-            effects.append(.finish(state.finishing))
+            effects.append(.finish(state.finishing, state.watcher))
             state.finishing.removeAll()
+            state.watcher = nil
         }
     }
 
@@ -150,6 +167,7 @@ final class PoolEngine: Sendable {
         snapshot.oldestWait = state.machine.waiters.oldestEnqueuedAt.map { now - $0 } ?? .zero
         snapshot.generation = state.machine.generation
         snapshot.isPaused = state.machine.isPaused
+        snapshot.isHeld = state.machine.admission == 0
         statementCounters.read(into: &snapshot)
         return snapshot
     }

@@ -7,6 +7,8 @@ final class PooledConnection: @unchecked Sendable {
     /// Names it to the state machine.
     let id: ConnectionID
     let startedAt: Instant
+    /// Which of the endpoint's generations it was opened in.
+    var endpointGeneration: UInt64 = 0
     var dial: Dial?
     var session: Session?
     var leasedAt = Instant(nanoseconds: 0)

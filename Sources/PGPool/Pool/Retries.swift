@@ -18,13 +18,15 @@ final class Retries: Sendable {
         _ policy: RetryPolicy,
         _ error: PostgresError,
         _ attempts: Int,
-        _ deadline: Instant
+        _ deadline: Instant,
+        isHeld: Bool
     ) -> Instant? {
         let question = RetryQuestion(
             verdict: error.verdict,
             work: .transaction,
             attempts: attempts,
-            deadline: deadline
+            deadline: deadline,
+            isHeld: isHeld
         )
         let decision = state.withLock { state in
             policy.decide(

@@ -27,6 +27,13 @@ public struct PostgresError: Error, Sendable {
     public let position: Int?
     /// Whether the work may be repeated.
     public let failureClass: FailureClass
+    /// Whether a part of the statement's work is committed and stays, though it failed: CALL, DO,
+    /// VACUUM, CREATE INDEX CONCURRENTLY and several statements in one string may do that outside a
+    /// transaction. Its class is `deterministic` then, since repeating would repeat that part.
+    public let mayBePartial: Bool
+    /// What the outcome of a transaction whose commit was to be verified can be asked by later; see
+    /// ``ConnectionPool/resolve(_:timeout:)``. `nil` for all other errors.
+    public let commitToken: CommitToken?
     /// The statement's text, without its parameters' values.
     public let sql: String?
 
@@ -42,6 +49,8 @@ public struct PostgresError: Error, Sendable {
         column: String? = nil,
         position: Int? = nil,
         failureClass: FailureClass,
+        mayBePartial: Bool = false,
+        commitToken: CommitToken? = nil,
         sql: String? = nil
     ) {
         self.sqlState = sqlState
@@ -55,6 +64,8 @@ public struct PostgresError: Error, Sendable {
         self.column = column
         self.position = position
         self.failureClass = failureClass
+        self.mayBePartial = mayBePartial
+        self.commitToken = commitToken
         self.sql = sql
     }
 
@@ -68,6 +79,8 @@ extension PostgresError: CustomStringConvertible, CustomDebugStringConvertible {
         var parts = [
             "\(severity) \(sqlState?.description ?? "connection lost")", failureClass.rawValue,
         ]
+        if mayBePartial { parts.append("a part may be committed") }
+        if let commitToken { parts.append("commit token \(commitToken)") }
         if let constraint { parts.append("constraint \(constraint)") }
         if let table { parts.append("table \(table)") }
         if let column { parts.append("column \(column)") }

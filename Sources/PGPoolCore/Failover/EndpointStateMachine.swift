@@ -100,6 +100,17 @@ package struct EndpointStateMachine: Sendable {
         arm(into: &actions)
     }
 
+    /// A connection to this host is open already and is what the endpoint is to be: there is nothing
+    /// to seek.
+    package mutating func adopt(_ host: HostID, at now: Instant, into actions: inout Actions) {
+        guard writer == nil, hosts.contains(where: { $0.id == host }) else { return }
+        writer = host
+        lastWriter = host
+        quietUntil = now.nanoseconds + times.quiet
+        admission = .open
+        enter(.healthy, into: &actions)
+    }
+
     /// A statement or a dial failed. Only what befell a connection of the present generation counts:
     /// the errors of the old writer's connections must not bring down the new one.
     package mutating func failureReported(

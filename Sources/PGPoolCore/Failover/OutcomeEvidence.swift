@@ -35,16 +35,21 @@ package struct OutcomeEvidence: Sendable {
     ///
     /// - 57P01 comes from a backend that is told to end while its commit waits for a standby: it is
     ///   committed here, and perhaps nowhere else.
-    /// - 01000 in answer to COMMIT, or after a statement's completion, comes from a wait that was
-    ///   cancelled: committed here only (`synchronous_standby_names` in the PostgreSQL manual). A
-    ///   trigger's own warning at that point is taken for it, which errs on the safe side.
+    /// - 01000 from `SyncRepWaitForLSN` comes from such a wait that was cancelled: committed here
+    ///   only (`synchronous_standby_names` in the PostgreSQL manual). Where the server does not say
+    ///   which function warned, one in answer to COMMIT, or after a statement's completion, is taken
+    ///   for it, which errs on the safe side.
     /// - 25P01 in answer to COMMIT: there was no transaction, so who knows what became of its work.
-    package mutating func warned(_ sqlState: SQLState) {
+    ///
+    /// - Parameter routine: the server's function that warned (field `R`, never translated).
+    package mutating func warned(_ sqlState: SQLState, routine: String? = nil) {
         guard phase == .commit || phase == .autocommit else { return }
         switch sqlState {
         case .adminShutdown:
             isDoubtful = true
-        case _ where sqlState == .plainWarning:
+        case _ where sqlState == .plainWarning && routine == Self.waitRoutine:
+            isDoubtful = true
+        case _ where sqlState == .plainWarning && routine == nil:
             isDoubtful = isDoubtful || phase == .commit || tag != nil
         case .noActiveTransaction:
             isDoubtful = isDoubtful || phase == .commit
@@ -102,6 +107,9 @@ package struct OutcomeEvidence: Sendable {
         failed(nil, isFatal: true)
         if let first { ended = .failed(first) }
     }
+
+    /// What waits for a standby, in the server's sources since version 9.1.
+    private static let waitRoutine = "SyncRepWaitForLSN"
 
     private static let doubt = FailureVerdict(
         failureClass: .outcomeUnknown,

@@ -76,6 +76,25 @@ import Testing
             )
         ),
         Scope(
+            testDescription: "failover: admission, leases cut short",
+            depth: 9,
+            alphabet: .init(settings: settings(), timeouts: [6], hasFailover: true)
+        ),
+        Scope(
+            testDescription: "failover among statements that share, and drains",
+            depth: 7,
+            alphabet: .init(
+                settings: settings {
+                    $0.sharedDepth = 2
+                    $0.longLeaseThreshold = .nanoseconds(3)
+                },
+                timeouts: [8],
+                hasDrain: true,
+                hasStatements: true,
+                hasFailover: true
+            )
+        ),
+        Scope(
             testDescription: "levers and drains",
             depth: 8,
             alphabet: .init(

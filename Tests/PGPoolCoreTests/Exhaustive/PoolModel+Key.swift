@@ -25,6 +25,7 @@ extension PoolModel {
         var key = StateKey()
         key.mix(limit)
         key.mix(isPaused)
+        key.mix(admission)
         key.mix(phase == .running ? 0 : phase == .draining ? 1 : 2)
         mixTime(queueUntil, &key)
         mixTime(leasesUntil, &key)
@@ -56,6 +57,7 @@ extension PoolModel {
         if connection.state == .free { return }
         let slot = machine.slots.slots[index]
         key.mix(connection.generation == generation)
+        mixTime(connection.severAt, &key)
         key.mix(slot.generation == machine.generation)
         key.mix(connection.isLost)
         key.mix(slot.doom != nil)

@@ -11,6 +11,7 @@ struct PoolSearch {
         var hasLevers = false
         var hasDrain = false
         var hasStatements = false
+        var hasFailover = false
     }
 
     let alphabet: Alphabet
@@ -68,6 +69,7 @@ struct PoolSearch {
         for index in model.connections.indices { addAnswers(of: index, in: model, to: &events) }
         if model.armedAt != nil { events.append(.timerFired) }
         if alphabet.hasLevers { addLevers(in: model, to: &events) }
+        if alphabet.hasFailover { addFailover(in: model, to: &events) }
         if alphabet.hasDrain {
             events.append(.drain(queue: 5, leases: 9))
             events.append(.drain(queue: 0, leases: model.phase == .draining ? 0 : 7))
@@ -107,6 +109,13 @@ struct PoolSearch {
         case .closing:
             events.append(.closed(id))
         }
+    }
+
+    private func addFailover(in model: PoolModel, to events: inout [SimulatedEvent]) {
+        for count in [0, 1, .max] where count != model.admission { events.append(.admit(count)) }
+        events.append(.evictSevering(0))
+        events.append(.evictSevering(3))
+        if model.isFailing { events.append(.forgetFailures) }
     }
 
     private func addLevers(in model: PoolModel, to events: inout [SimulatedEvent]) {

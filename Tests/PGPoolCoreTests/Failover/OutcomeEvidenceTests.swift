@@ -121,6 +121,43 @@ struct OutcomeEvidenceTests {
         #expect(evidence.outcome == .succeeded)
     }
 
+    @Test("The server's own name for what warned settles it")
+    func warningsByRoutine() {
+        for phase in [FailurePhase.autocommit, .commit] {
+            var waited = OutcomeEvidence(phase: phase)
+            waited.warned(.plainWarning, routine: "SyncRepWaitForLSN")
+            waited.completed(tag: "COMMIT")
+            waited.synced()
+            #expect(waited.outcome != .succeeded)
+            var raised = OutcomeEvidence(phase: phase)
+            raised.completed(tag: "COMMIT")
+            raised.warned(.plainWarning, routine: "exec_stmt_raise")
+            raised.synced()
+            #expect(raised.outcome == .succeeded)
+        }
+    }
+
+    @Test("What commits is not cancelled")
+    func cancelling() {
+        for phase in FailurePhase.allCases {
+            #expect(phase.mayCancel(onlyReads: true) == (phase != .commit))
+            let isCommitting = phase == .commit || phase == .autocommit
+            #expect(phase.mayCancel(onlyReads: false) == !isCommitting)
+        }
+    }
+
+    @Test("A write in a transaction that was asked to be READ ONLY is the caller's fault")
+    func readOnlyAskedFor() {
+        let verdict = FailureClassifier.classify(
+            .readOnlySQLTransaction,
+            isFatal: false,
+            phase: .inTransaction,
+            context: FailureContext(work: .readOnly)
+        )
+        #expect(verdict.failureClass == .deterministic)
+        #expect(verdict.connection == .keep && verdict.endpoint == .fine)
+    }
+
     @Test("COPY that was not ended by the client is undone with the connection")
     func copyIn() {
         #expect(failure(.copyIn) { $0.connectionLost() } == .rolledBack)

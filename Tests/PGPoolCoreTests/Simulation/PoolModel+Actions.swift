@@ -51,7 +51,9 @@ extension PoolModel {
             "close(\(id), \(reason)) of what is gone or being closed"
         )
         let connection = connections[index]
-        if connection.state == .leased || connection.state == .shared, !connection.isSpoilt {
+        if connection.state == .leased || connection.state == .shared, !connection.isSpoilt,
+            reason != .severed
+        {
             try require(
                 reason == .shutdown && phase == .draining && leasesUntil <= now
                     && (queueUntil <= now || queue.isEmpty),
@@ -70,6 +72,8 @@ extension PoolModel {
             (connection.state == .idle || connection.state == .quarantined(.keepAlive))
                 && idleOrProbed > machine.settings.minIdle
         case .evicted: connection.generation < generation
+        case .severed:
+            connection.generation < generation && connection.severAt <= now
         case .surplus: total > limit
         case .lost: connection.isLost
         case .unusable, .reset: connection.isSpoilt || isProbeOver(connection, .reset)
@@ -132,6 +136,7 @@ extension PoolModel {
             "grant of \(id) without a round trip after \(silence)"
         )
         try require(!isPaused, "grant of \(id) while paused")
+        try require(leased < admission, "grant of \(id) as lease \(leased + 1) of \(admission)")
         try require(total - closing <= limit, "grant of \(id), which is surplus")
         move(index, to: .leased)
         connections[index].isReported = false
@@ -168,6 +173,11 @@ extension PoolModel {
         case .shutDown:
             try require(phase == .draining, "\(waiter) failed for a shutdown that is none")
             try require(queueUntil <= now, "the queue was to be served until \(queueUntil)")
+        case .endpointLost:
+            try require(
+                admission == 0 && !machine.settings.holdsCallers,
+                "\(waiter) failed for an endpoint that admits \(admission)"
+            )
         }
         removeWaiter(at: place)
     }

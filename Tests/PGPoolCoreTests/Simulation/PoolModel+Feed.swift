@@ -46,6 +46,7 @@ extension PoolModel {
             case .shutDown: phase != .running
             case .nested: holdsLease && wasFull
             case .timedOut: deadline <= now
+            case .endpointLost: admission == 0 && !machine.settings.holdsCallers
             }
         try require(isRight, "refused without cause: \(refusal)")
     }

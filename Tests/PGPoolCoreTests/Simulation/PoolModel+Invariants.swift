@@ -35,6 +35,7 @@ extension PoolModel {
             )
             earliest = min(earliest, nextDuty(connection))
             if connection.generation < generation {
+                try require(connection.state != .opening, "slot \(index) still dials")
                 try require(
                     connection.state != .idle && connection.state != .quarantined(.validation),
                     "slot \(index) is \(connection.state), of an old generation"
@@ -49,15 +50,20 @@ extension PoolModel {
     /// When the machine must be called for this connection.
     private func nextDuty(_ connection: Connection) -> Int64 {
         switch connection.state {
-        case .free, .closing, .shared:
+        case .free, .closing:
             return ModelSettings.never
+        case .shared:
+            return connection.severAt
         case .opening:
             return connection.since + settings.openingTimeout
         case .quarantined:
             return connection.since + settings.quarantineTimeout
         case .leased:
-            if connection.isReported { return ModelSettings.never }
-            return ModelSettings.later(connection.since, settings.longLeaseThreshold)
+            if connection.isReported { return connection.severAt }
+            return min(
+                connection.severAt,
+                ModelSettings.later(connection.since, settings.longLeaseThreshold)
+            )
         case .idle:
             let probe = ModelSettings.later(connection.provenAt, settings.keepAliveInterval)
             return min(probe, connection.expiresAt)
@@ -70,6 +76,10 @@ extension PoolModel {
             "\(machine.waiters.count) waiters, the world knows \(queue)"
         )
         try require(queue.count <= machine.settings.maxWaiters, "\(queue.count) waiters")
+        try require(
+            admission > 0 || machine.settings.holdsCallers || queue.isEmpty,
+            "\(queue.count) wait for an endpoint that is lost"
+        )
         if event == .timerFired, earliestWaiterDeadline <= now {
             throw Violation("a waiter still waits past \(earliestWaiterDeadline)")
         }
@@ -77,9 +87,9 @@ extension PoolModel {
 
     /// Demand is served, or on its way, or there is a reason why it cannot be.
     private func checkSupply() throws {
-        guard phase != .finished, !isPaused else { return }
+        guard phase != .finished, !isPaused, admission > 0 else { return }
         let counts = machine.counts
-        if !queue.isEmpty {
+        if !queue.isEmpty, leased < admission {
             try require(
                 counts.idle == 0 || counts.quarantined >= queue.count,
                 "\(queue.count) wait beside \(counts.idle) idle, \(counts.quarantined) held back"

@@ -70,8 +70,8 @@ extension PoolModel {
         if isCurrent(id), connections[Int(id.index)].state == .idle {
             try require(place == 0, "a connection of its own for \(waiter), the queue is \(queue)")
         }
-        let isNew = try carry(id, comesAlong: id == lastShared)
-        if isNew { lastShared = id }
+        let isNew = try carry(id, comesAlong: newlyShared.contains(id))
+        if isNew { newlyShared.append(id) }
         removeWaiter(at: place)
         grants.append(Grant(connection: id, waiter: waiter, isShared: true))
     }
@@ -95,6 +95,7 @@ extension PoolModel {
             "a statement joins \(id): \(connections[index]), beside \(queue)"
         )
         try require(total - closing <= limit, "shares \(id), which is surplus")
+        try require(admission > 0, "shares \(id) while nobody is admitted")
         try require(isSaturated, "shares \(id) although \(machine.counts) of \(limit)")
         try require(
             !connections[index].isFull,
@@ -107,7 +108,7 @@ extension PoolModel {
 
     /// Whether a statement that comes now could share.
     private var hasRoom: Bool {
-        isSaturated && total - closing <= limit
+        isSaturated && admission > 0 && total - closing <= limit
             && connections.indices.contains {
                 mayJoin($0, passingOver: exclusiveWithoutSupply)
                     && !connections[$0].isFull

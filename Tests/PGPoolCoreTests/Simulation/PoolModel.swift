@@ -20,6 +20,7 @@ struct PoolModel: Sendable {
         /// It came back from its lease in a state that cannot be cleaned.
         var isSpoilt = false
         var isReported = false
+        var severAt = ModelSettings.never
         /// The statements on it while it is shared.
         var load = 0
         /// It was filled and takes nothing before half of it is over.
@@ -64,12 +65,13 @@ struct PoolModel: Sendable {
     var limit: Int
     var generation: UInt64 = 0
     var isPaused = false
+    var admission = Int.max
     var phase = Phase.running
     var queueUntil = ModelSettings.never
     var leasesUntil = ModelSettings.never
     var isFailing = false
-    /// The connection that last began to be shared during the present event.
-    var lastShared: ConnectionID?
+    /// The connections that began to be shared during the present event.
+    var newlyShared: [ConnectionID] = []
     /// Leases given from the queue during the last event.
     var grants: [Grant] = []
     /// The last event.
@@ -103,7 +105,7 @@ struct PoolModel: Sendable {
         self.event = event
         actions.removeAll(keepingCapacity: true)
         grants.removeAll(keepingCapacity: true)
-        lastShared = nil
+        newlyShared.removeAll(keepingCapacity: true)
         let wasFinished = phase == .finished
         let totalBefore = total
         try feed(event)
@@ -136,6 +138,13 @@ struct PoolModel: Sendable {
         case .evict:
             generation += 1
             machine.evict(at: instant, into: &actions)
+        case .evictSevering(let grace): evict(severingAfter: grace)
+        case .admit(let count):
+            admission = count
+            machine.admit(count, at: instant, into: &actions)
+        case .forgetFailures:
+            isFailing = false
+            machine.forgetFailures(at: instant, into: &actions)
         case .pause:
             // A drain serves its queue; nothing may stop it.
             if phase == .running { isPaused = true }
@@ -145,6 +154,17 @@ struct PoolModel: Sendable {
             machine.resume(at: instant, into: &actions)
         case .drain(let queue, let leases): drain(queue, leases)
         }
+    }
+
+    private mutating func evict(severingAfter grace: Int64) {
+        generation += 1
+        for index in connections.indices {
+            switch connections[index].state {
+            case .free, .closing: break
+            default: connections[index].severAt = min(connections[index].severAt, now + grace)
+            }
+        }
+        machine.evict(severAfter: .nanoseconds(grace), at: instant, into: &actions)
     }
 
     private mutating func drain(_ queue: Int64, _ leases: Int64) {

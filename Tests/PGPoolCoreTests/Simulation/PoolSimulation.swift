@@ -113,6 +113,7 @@ struct PoolSimulation {
         settings.openingTimeout = pick([.milliseconds(20), .milliseconds(100), .seconds(1)])
         settings.maxLifetime = pick([nil, .milliseconds(80), .milliseconds(500), .seconds(2)])
         settings.idleTimeout = pick([nil, .milliseconds(50), .milliseconds(400)])
+        settings.holdsCallers = pick([true, true, false])
         settings.sharedDepth = pick([0, 2, 3, 8])
         settings.sharedPatience = pick([.zero, .milliseconds(2), .seconds(5)])
         settings.validationBypass = pick([.zero, .milliseconds(5), .milliseconds(50), .seconds(1)])
@@ -284,9 +285,13 @@ extension PoolSimulation {
     }
 
     private mutating func drawControl() -> SimulatedEvent {
-        switch draw(24) {
+        switch draw(32) {
         case 0...5: return .resize(1 + draw(2 * model.machine.settings.maxConnections))
-        case 6...10: return .evict
+        case 6...10: return chance(50) ? .evict : .evictSevering(milliseconds(40))
+        case 24...25: return .admit(0)
+        case 26...28: return .admit(1 + draw(4))
+        case 29...30: return .admit(.max)
+        case 31: return .forgetFailures
         case 11...15: return .pause
         case 16...21: return .resume
         case 22: return .drain(queue: milliseconds(100), leases: milliseconds(300))
@@ -304,6 +309,7 @@ extension PoolSimulation {
     private mutating func comeToRest() throws {
         weather = .healthy
         try apply(.resume)
+        try apply(.admit(.max))
         try settle {
             $0.queue.isEmpty && $0.total == $0.machine.counts.idle
                 && $0.total >= min($0.machine.settings.minIdle, $0.limit)

@@ -19,6 +19,10 @@ enum SimulatedEvent: Hashable, Sendable {
     case advance(Int64)
     case resize(Int)
     case evict
+    /// As `evict`, and leases end after this time.
+    case evictSevering(Int64)
+    case admit(Int)
+    case forgetFailures
     case pause
     case resume
     case drain(queue: Int64, leases: Int64)
