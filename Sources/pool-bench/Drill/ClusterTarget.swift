@@ -26,7 +26,7 @@ struct ClusterTarget: DrillTarget {
         cluster = try Cluster(
             configuration: configuration,
             observers: [SuspicionObserver(events: events)],
-            logger: BenchPool.logger
+            logger: BenchPool.drillLogger
         )
     }
 

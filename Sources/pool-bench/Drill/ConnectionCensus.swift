@@ -44,7 +44,7 @@ private struct CensusNode: Sendable {
         configuration.opening.timeout = Self.patience
         configuration.opening.backoffMaximum = .milliseconds(200)
         configuration.acquire.timeout = Self.patience
-        pool = try ConnectionPool(configuration: configuration, logger: BenchPool.logger)
+        pool = try ConnectionPool(configuration: configuration, logger: BenchPool.drillLogger)
     }
 
     func count() async throws -> Int? {

@@ -11,7 +11,7 @@ struct PoolTarget: DrillTarget {
     init(url: String, plan: DrillPlan) throws {
         var configuration = try ConnectionPool.Configuration(drill: plan, url: url)
         configuration.parameters["target_session_attrs"] = "read-write"
-        pool = try ConnectionPool(configuration: configuration, logger: BenchPool.logger)
+        pool = try ConnectionPool(configuration: configuration, logger: BenchPool.drillLogger)
         commit = plan.commit
     }
 
