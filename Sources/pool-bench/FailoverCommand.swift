@@ -48,6 +48,9 @@ struct FailoverCommand: AsyncParsableCommand {
         if load.url != nil && !isManual {
             throw ValidationError("--url: the only fault of somebody's cluster is manual")
         }
+        if load.url == nil && drill.instancePattern != nil {
+            throw ValidationError("--instance-pattern: needs a --url")
+        }
         if load.url == nil && faults.contains(.manual) {
             throw ValidationError("--fault manual: needs a --url")
         }
@@ -70,7 +73,8 @@ struct FailoverCommand: AsyncParsableCommand {
         DrillStage.Setting(
             url: load.url,
             cluster: drill.cluster(for: faults),
-            target: drill.target
+            target: drill.target,
+            instancePattern: drill.instancePattern
         )
     }
 

@@ -104,6 +104,18 @@ import Testing
         #expect(failover.promotion == Promotion(faultBegan: 10, promoted: 12))
     }
 
+    @Test func readsTheKernelsListOfConnections() {
+        let table = """
+              sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid
+               0: 0100007F:1538 00000000:0000 0A 00000000:00000000 00:00000000 00000000   107
+               1: 0100007F:A4C2 0100007F:1538 01 00000000:00000000 00:00000000 00000000     0
+               2: 0100007F:A4C3 0100007F:1538 08 00000000:00000000 00:00000000 00000000     0
+               3: broken
+            """
+        #expect(OwnSockets.establishedPorts(in: table) == [0xA4C2])
+        #expect(OwnSockets.establishedPorts(in: "") == [])
+    }
+
     @Test func theSameSeedDrawsTheSameFaults() {
         func draw(_ seed: UInt64) -> [String] {
             var dice = SoakDice(seed: seed)

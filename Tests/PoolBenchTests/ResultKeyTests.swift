@@ -89,7 +89,9 @@ import Testing
         let soak = try #require(try object(result)["soak"] as? [String: Any])
         #expect(Set(soak.keys) == ["server_connections", "memory", "descriptors"])
         #expect(
-            try keys(soak, "server_connections") == ["limit", "peak", "samples", "violations"]
+            try keys(soak, "server_connections") == [
+                "limit", "peak", "samples", "violations", "ghosts",
+            ]
         )
         #expect(try keys(soak, "memory") == ["early", "late", "peak", "flat"])
     }

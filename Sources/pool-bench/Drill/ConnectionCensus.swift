@@ -23,7 +23,9 @@ final class ConnectionCensus: Sendable {
             for node in nodes {
                 group.addTask { [figures] in
                     while !Task.isCancelled {
-                        if let count = try? await node.count() { figures.update { $0.add(count) } }
+                        if let count = try? await node.count() {
+                            figures.update { $0.add(count.open, ghosts: count.ghosts) }
+                        }
                         try? await Task.sleep(for: .milliseconds(50))
                     }
                 }
@@ -44,19 +46,25 @@ private struct CensusNode: Sendable {
         configuration.opening.timeout = Self.patience
         configuration.opening.backoffMaximum = .milliseconds(200)
         configuration.acquire.timeout = Self.patience
-        pool = try ConnectionPool(configuration: configuration, logger: BenchPool.logger)
+        pool = try ConnectionPool(configuration: configuration, logger: BenchPool.drillLogger)
     }
 
-    func count() async throws -> Int? {
+    /// The pool's connections here, and those besides whose other end is closed: a server that was
+    /// frozen serves them for a moment when it wakes, whatever became of the one who called.
+    func count() async throws -> (open: Int, ghosts: Int) {
         let rows = try await pool.query(
             """
-            SELECT count(*) FROM pg_stat_activity
+            SELECT client_port FROM pg_stat_activity
             WHERE application_name = \(DrillPlan.applicationName)
             """,
             statementTimeout: Self.patience,
             sharing: .never
         )
-        return try rows.first?.decode(Int.self, at: 0)
+        // Read after the answer: what is in both was open all the while.
+        let ports = try rows.decode(Int32?.self).compactMap { $0 }
+        let established = OwnSockets.establishedPorts()
+        let open = ports.filter { established.contains(Int($0)) }.count
+        return (open, ports.count - open)
     }
 
     func shutdown() async { await pool.shutdown(leaseTimeout: .seconds(1)) }

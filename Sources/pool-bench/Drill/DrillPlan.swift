@@ -17,7 +17,7 @@ struct DrillPlan: Equatable, Sendable {
     /// The most connections by ``applicationName`` that one server may ever show.
     func connectionLimit(of target: DrillTargetName) -> Int {
         switch target {
-        case .pool: poolSize
+        case .cluster, .pool: poolSize
         }
     }
 

@@ -24,6 +24,7 @@ struct DrillSession: Sendable {
         self.control = control
         self.stop = stop
         plannedRounds = scenario == "failover" ? plan.faults.count : nil
+        try await target.prepare()
         let table = LedgerTable(run: plan.seed)
         try await table.create(at: control.writerURL)
         let book = LedgerBook(table: table, workers: plan.workers)

@@ -7,6 +7,7 @@ struct DrillStage: Sendable {
         var url: String?
         var cluster: LocalCluster.Configuration
         var target: DrillTargetName
+        var instancePattern: String?
     }
 
     let control: any FaultControl
@@ -62,7 +63,7 @@ struct DrillStage: Sendable {
         _ stop: StopSignal,
         _ lead: @escaping @Sendable (DrillSession, DrillStage) async throws -> SoakFigures?
     ) async throws -> BenchResult {
-        let target = try await setting.target.make(plan, stage, url: setting.url)
+        let target = try setting.makeTarget(plan, stage)
         do {
             let session = try await DrillSession(
                 scenario: scenario,
@@ -82,17 +83,40 @@ struct DrillStage: Sendable {
     }
 }
 
-extension DrillTargetName {
+extension DrillStage.Setting {
     /// Makes the target; the only place that knows of all kinds.
-    fileprivate func make(
-        _ plan: DrillPlan,
-        _ stage: DrillStage,
-        url: String?
-    ) async throws -> any DrillTarget {
-        switch self {
+    fileprivate func makeTarget(_ plan: DrillPlan, _ stage: DrillStage) throws -> any DrillTarget {
+        let local = stage.control as? LocalControl
+        switch target {
         case .pool:
-            let local = (stage.control as? LocalControl)?.allNodesURL
-            return try PoolTarget(url: url ?? local ?? stage.control.writerURL, plan: plan)
+            return try PoolTarget(url: local?.allNodesURL ?? stage.control.writerURL, plan: plan)
+        case .cluster:
+            guard let local else {
+                return try ClusterTarget(
+                    url: stage.control.writerURL,
+                    pattern: instancePattern,
+                    resolver: nil,
+                    plan: plan
+                )
+            }
+            return try ClusterTarget(local: local, plan: plan)
         }
+    }
+}
+
+extension ClusterTarget {
+    /// A local cluster by its endpoint's name, as a service would have it. A cluster without
+    /// functions that tell its members is given all of them.
+    fileprivate init(local: LocalControl, plan: DrillPlan) throws {
+        let cluster = local.cluster
+        let knowsMembers = cluster.configuration.flavor != .plain
+        try self.init(
+            url: knowsMembers
+                ? cluster.url(for: .application, host: cluster.clusterEndpointName)
+                : local.allNodesURL,
+            pattern: knowsMembers ? cluster.instancePattern : nil,
+            resolver: { cluster.resolve($0) },
+            plan: plan
+        )
     }
 }

@@ -7,6 +7,9 @@ protocol DrillTarget: Sendable {
     var events: DrillEvents { get }
     var gauges: PoolGauges { get }
 
+    /// Makes ready what its transactions need, before the load begins.
+    func prepare() async throws
+
     /// Does the operation once, in a transaction that is repeated where that is safe.
     ///
     /// - Throws: What the caller of the pool would see.

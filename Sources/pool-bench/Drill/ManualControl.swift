@@ -109,7 +109,7 @@ final class HostWatch: Sendable {
         configuration.opening.backoffMaximum = .milliseconds(100)
         configuration.acquire.timeout = Self.patience
         configuration.upkeep.probeTimeout = Self.patience
-        pool = try ConnectionPool(configuration: configuration, logger: BenchPool.logger)
+        pool = try ConnectionPool(configuration: configuration, logger: BenchPool.drillLogger)
     }
 
     func start(_ report: @escaping @Sendable (HostSighting) -> Void) {

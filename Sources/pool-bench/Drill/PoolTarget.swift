@@ -6,28 +6,46 @@ import PGPool
 struct PoolTarget: DrillTarget {
     let events = DrillEvents()
     private let pool: ConnectionPool
+    private let commit: CommitMode
 
     init(url: String, plan: DrillPlan) throws {
-        var configuration = try ConnectionPool.Configuration(
-            url: url,
-            maxConnections: plan.poolSize
-        )
+        var configuration = try ConnectionPool.Configuration(drill: plan, url: url)
         configuration.parameters["target_session_attrs"] = "read-write"
-        configuration.name = DrillPlan.applicationName
-        configuration.acquire.maxWaiters = 2 * plan.workers
-        configuration.acquire.timeout = plan.deadline
-        configuration.seed = plan.seed
-        pool = try ConnectionPool(configuration: configuration, logger: BenchPool.logger)
+        pool = try ConnectionPool(configuration: configuration, logger: BenchPool.drillLogger)
+        commit = plan.commit
     }
 
     var gauges: PoolGauges { PoolGauges(pool.snapshot) }
 
+    func prepare() async throws {}
+
     func transact(_ operation: LedgerOperation, deadline: Duration) async throws {
-        try await pool.withTransaction(deadline: deadline, acquireTimeout: deadline) {
-            transaction in
-            try await operation.perform(in: transaction)
-        }
+        try await pool.transact(operation, commit, deadline: deadline)
     }
 
     func shutdown() async { await pool.shutdown() }
+}
+
+extension ConnectionPool.Configuration {
+    /// What the pools of all targets have in common.
+    init(drill plan: DrillPlan, url: String) throws {
+        try self.init(url: url, maxConnections: plan.poolSize)
+        name = DrillPlan.applicationName
+        acquire.maxWaiters = 2 * plan.workers
+        acquire.timeout = plan.deadline
+        seed = plan.seed
+    }
+}
+
+extension ConnectionPool {
+    /// Adds an operation's row in a transaction.
+    func transact(
+        _ operation: LedgerOperation,
+        _ commit: CommitMode,
+        deadline: Duration
+    ) async throws {
+        try await withTransaction(deadline: deadline, acquireTimeout: deadline) { transaction in
+            try await operation.perform(in: transaction)
+        }
+    }
 }

@@ -60,7 +60,8 @@ struct RoundDirector: Sendable {
             recovered: back != nil,
             failedOperations: outage.failed,
             unknown: outage.unknown,
-            inFlight: outage.inFlight
+            // A task that wakes late seems inside a transaction for longer than its connection was.
+            inFlight: min(outage.inFlight, crew.plan.poolSize)
         )
     }
 

@@ -60,7 +60,7 @@ struct LedgerTable: Equatable, Sendable {
         configuration.name = "pool-bench ledger"
         configuration.parameters["target_session_attrs"] = "read-write"
         configuration.acquire.timeout = .seconds(30)
-        let pool = try ConnectionPool(configuration: configuration, logger: BenchPool.logger)
+        let pool = try ConnectionPool(configuration: configuration, logger: BenchPool.drillLogger)
         do {
             let result = try await pool.withConnection { try await body($0) }
             await pool.shutdown()

@@ -38,6 +38,8 @@ enum CommitMode: String, CaseIterable, Codable, Sendable, ExpressibleByArgument 
 
 /// What a drill writes through.
 enum DrillTargetName: String, CaseIterable, Codable, Sendable, ExpressibleByArgument {
+    /// A `Cluster`'s writer.
+    case cluster
     /// A `ConnectionPool` whose URL names all hosts.
     case pool
 }
@@ -62,8 +64,8 @@ struct DrillOptions: ParsableArguments {
     @Option(help: "Whether a lost answer to COMMIT is looked into: plain or verified.")
     var commit = CommitMode.plain
 
-    @Option(help: "What the rows go through.")
-    var target = DrillTargetName.pool
+    @Option(help: "What the rows go through: cluster or pool.")
+    var target = DrillTargetName.cluster
 
     @Option(
         help: ArgumentHelp(
@@ -73,6 +75,15 @@ struct DrillOptions: ParsableArguments {
         transform: Self.flavor
     )
     var flavor = LocalCluster.Flavor.aurora
+
+    @Option(
+        name: .customLong("instance-pattern"),
+        help: ArgumentHelp(
+            "With --url: the hosts of the instances, such as ?.db.internal:6432, if the URL doesn't say.",
+            valueName: "pattern"
+        )
+    )
+    var instancePattern: String?
 
     @Option(help: ArgumentHelp("Readers of a local cluster.", valueName: "n"))
     var readers = 2

@@ -19,10 +19,14 @@ struct SoakFigures: Codable, Equatable, Sendable {
         var samples = 0
         /// The answers that were above the limit.
         var violations = 0
+        /// The most that one server showed besides whose other end was closed already: a server
+        /// that was frozen serves those for a moment when it wakes.
+        var ghosts = 0
 
         /// Notes one server's answer.
-        mutating func add(_ count: Int) {
+        mutating func add(_ count: Int, ghosts: Int = 0) {
             samples += 1
+            self.ghosts = max(self.ghosts, ghosts)
             peak = max(peak, count)
             if count > limit { violations += 1 }
         }

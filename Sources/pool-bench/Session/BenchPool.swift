@@ -64,9 +64,14 @@ struct BenchPool: Sendable {
     }
 
     /// The result counts what goes wrong; the terminal is the progress line's.
-    static var logger: Logger {
+    private static var logger: Logger { logger(.warning) }
+
+    /// A drill's pools would warn of what the drill itself does.
+    static var drillLogger: Logger { logger(.error) }
+
+    private static func logger(_ level: Logger.Level) -> Logger {
         var logger = Logger(label: "pool-bench")
-        logger.logLevel = .warning
+        logger.logLevel = level
         return logger
     }
 

@@ -14,7 +14,7 @@ struct PoolDrillTests {
         let rounds = try #require(result.rounds)
         #expect(rounds.count == 2)
         #expect(rounds.allSatisfy { $0.recovered && $0.firstWrite != nil })
-        #expect(rounds.allSatisfy { ($0.promoted ?? 0) > 500 && (1...64).contains($0.inFlight) })
+        #expect(rounds.allSatisfy { ($0.promoted ?? 0) > 500 && (1...16).contains($0.inFlight) })
         let ledger = try #require(result.ledger)
         #expect(ledger.acknowledged == result.operations)
         #expect(ledger.present == ledger.acknowledged + ledger.unknownPresent)
