@@ -73,6 +73,7 @@ public actor ConnectionPool {
     /// A pool whose engine somebody else has started.
     init(engine: PoolEngine) {
         self.engine = engine
+        ledger = CommitLedger(engine.configuration.commitLedger)
     }
 
     deinit {
