@@ -48,6 +48,7 @@ extension ConnectionPool.Configuration {
             name.utf8.count <= 63 && name.utf8.allSatisfy { (32...126).contains($0) },
             "name: at most 63 printable ASCII characters"
         )
+        problems += commitLedger.problems
         problems += settingProblems
         check((0...1_000).contains(maxListeners), "maxListeners: 0 to 1,000")
         problems += results.problems

@@ -52,6 +52,10 @@ extension ConnectionPool {
         public var failover = Failover()
         /// Looks up hosts in place of the system's resolver; `nil`: the system's. Default: `nil`.
         public var resolver: Resolver?
+        /// How sure transactions are of their COMMIT, unless the call says otherwise. Default: `.plain`.
+        public var commit = TransactionCommit.plain
+        /// Where the tokens of verified commits are kept.
+        public var commitLedger = CommitLedger()
         /// Whether and how statements share connections.
         public var sharing = Sharing()
         /// Calls of ``ConnectionPool/listen(to:bufferLimit:timeout:)`` under way at once. Each has a

@@ -17,6 +17,7 @@ internal import PGPoolCore
 public actor ConnectionPool {
     nonisolated let engine: PoolEngine
     nonisolated let listeners = ListenerRegistry()
+    nonisolated let ledger: CommitLedger
 
     /// A pool by URL, with defaults for all else; see ``Configuration``.
     ///
@@ -46,6 +47,7 @@ public actor ConnectionPool {
         logger: Logger? = nil
     ) throws {
         try configuration.validate()
+        ledger = CommitLedger(configuration.commitLedger)
         engine = PoolEngine(
             configuration: configuration,
             observers: observers,
@@ -69,6 +71,7 @@ public actor ConnectionPool {
     /// A pool whose engine somebody else has started.
     init(engine: PoolEngine) {
         self.engine = engine
+        ledger = CommitLedger(engine.configuration.commitLedger)
     }
 
     deinit {

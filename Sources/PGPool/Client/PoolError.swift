@@ -9,8 +9,8 @@ public struct PoolError: Error, Sendable {
         private enum Known: String {
             case acquireTimeout, queueFull, nestedAcquire, shutDown, connectFailed, leaseEnded
             case transactionRolledBack, invalidConfiguration
-            case noWriter, endpointLost, invalidStatement, tooManyListeners, connectionBusy,
-                resultTooLarge
+            case noWriter, endpointLost, invalidStatement, tooManyListeners, connectionBusy
+            case resultTooLarge, commitLedgerUnusable
         }
 
         private let known: Known
@@ -45,6 +45,10 @@ public struct PoolError: Error, Sendable {
         public static let connectionBusy = Code(known: .connectionBusy)
         /// A result grew past ``ConnectionPool/Configuration/Results``: stream it.
         public static let resultTooLarge = Code(known: .resultTooLarge)
+
+        /// The table of commit tokens is missing, has no partition for the present, or this role may
+        /// not use it: ``ConnectionPool/prepareCommitLedger(grantingTo:)`` makes it.
+        public static let commitLedgerUnusable = Code(known: .commitLedgerUnusable)
 
         /// The code's name.
         public var description: String { known.rawValue }

@@ -41,20 +41,26 @@ public struct Transaction: Sendable {
 
     /// Runs a statement that the task's cancellation does not stop, and returns its command tag.
     @discardableResult
-    func finish(_ sql: String, isCommit: Bool = false) async throws -> String {
+    func finish(
+        _ sql: String,
+        isCommit: Bool = false,
+        timeout: Duration? = nil
+    ) async throws -> String {
         let operation = Operation(Query(sql), .simple)
         operation.isCommit = isCommit
         operation.isControl = !isCommit
-        try await connection.run(operation, isCancellable: false)
+        try await connection.run(operation, timeout, isCancellable: false)
         return operation.result?.commandTag ?? ""
     }
 }
 
 extension Transaction {
     /// COMMIT of a failed transaction is answered with ROLLBACK, and no error of the server's.
-    func commit() async throws {
+    ///
+    /// - Parameter timeout: how long its answer is waited for; then it may have happened.
+    func commit(timeout: Duration? = nil) async throws {
         do {
-            try await finish("COMMIT", isCommit: true)
+            try await finish("COMMIT", isCommit: true, timeout: timeout)
         } catch let error as PostgresError where error.sqlState == .inFailedSQLTransaction {
             throw PoolError(
                 .transactionRolledBack,

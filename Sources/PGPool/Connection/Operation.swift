@@ -51,6 +51,8 @@ final class Operation: @unchecked Sendable {
     /// Those before the last.
     var earlierResults: [ResultHandle] = []
     var error: PostgresError?
+    /// What its caller is told instead when the token in front of it could not be inserted.
+    var ledgerFailure: PoolError?
     var isCancelled = false
     var didTimeOut = false
     /// Orders what was written before the task is woken with what it reads then. Continuations do so

@@ -157,6 +157,7 @@ extension Session {
                 return
             }
             batch.items[index].sending.precedingResults -= 1
+            batch.items[index].sending.answeredPreceding += 1
             if PQresultStatus(result) == PGRES_TUPLES_OK {
                 notePreceding(result, operation, &state)
             }
@@ -232,6 +233,9 @@ extension Session {
             context,
             &state
         )
+        if index == 0, batch.items[0].error == nil {
+            noteLedgerFailure(error, operation, batch.items[0].sending)
+        }
         // What a lost connection means for one transaction is found when all is known.
         guard batch.isIsolated || !state.isLost else { return }
         if batch.items[index].error == nil { batch.items[index].error = error }

@@ -109,6 +109,19 @@ extension Session {
         if operation.error == nil { operation.error = refusal }
     }
 
+    /// The token could not be inserted: behind BEGIN's answer its own comes.
+    func noteLedgerFailure(
+        _ error: PostgresError,
+        _ operation: Operation,
+        _ sending: StatementSending
+    ) {
+        guard operation.begin?.token != nil, sending.answeredPreceding == 1,
+            operation.ledgerFailure == nil, let code = error.sqlState,
+            CommitResolution.isUnusable(code)
+        else { return }
+        operation.ledgerFailure = PoolError.ledgerUnusable(code)
+    }
+
     // MARK: - Lost
 
     /// Takes every statement out with the class that is true for it: the connection is gone.

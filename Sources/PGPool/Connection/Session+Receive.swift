@@ -129,6 +129,7 @@ extension Session {
         case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY, PGRES_SINGLE_TUPLE:
             if operation.sending.precedingResults > 0 {
                 operation.sending.precedingResults -= 1
+                operation.sending.answeredPreceding += 1
                 if PQresultStatus(result) == PGRES_TUPLES_OK {
                     notePreceding(result, operation, &state)
                 }
@@ -172,6 +173,8 @@ extension Session {
         }
         if operation.didTimeOut, let error = operation.error, error.sqlState == .queryCanceled {
             operation.outcome = .failure(Self.timeout(of: operation, error.failureClass))
+        } else if let failure = operation.ledgerFailure {
+            operation.outcome = .failure(failure)
         } else {
             operation.outcome = operation.error.map { .failure($0) } ?? .success
         }
@@ -202,7 +205,10 @@ extension Session {
             context,
             &state
         )
-        if operation.error == nil { operation.error = error }
+        if operation.error == nil {
+            operation.error = error
+            noteLedgerFailure(error, operation, operation.sending)
+        }
     }
 
     /// The error that a result carries, noted if it ends the connection.

@@ -5,6 +5,8 @@ internal import PGPoolCore
 struct StatementSending {
     /// Answers that come before the statement's own: to what was dropped, to its preparation.
     var precedingResults = 0
+    /// How many of them have come.
+    var answeredPreceding = 0
     /// The name that it runs by, if it has one.
     var name: String?
     /// Whether it is being prepared under that name.

@@ -42,6 +42,8 @@ final class Session: ReactorHandler {
         var isLost = false
         /// What an error said of the host, to be told once the lock is free.
         var doubt: FailureVerdict?
+        /// Nobody is to use it after this lease.
+        var isRetired = false
         /// The first error that ended the connection.
         var fatalError: PostgresError?
         var isClosing = false
@@ -136,8 +138,15 @@ final class Session: ReactorHandler {
         return left
     }
 
+    /// Has the connection closed when its lease ends.
+    func retire() {
+        state.withLock { $0.isRetired = true }
+        isTouched.store(true, ordering: .sequentiallyConsistent)
+    }
+
     private func condition(_ state: State) -> SessionCondition {
         guard let connection = state.connection, !state.isLost else { return .lost }
+        if state.isRetired { return .busy }
         if state.mustSettle || state.cancelsInFlight > 0 { return .needsReset }
         // What nobody waits for any more is read to its end by whoever resets the session.
         if state.pending.isEmpty, !state.sent.isEmpty,

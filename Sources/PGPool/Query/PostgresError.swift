@@ -69,6 +69,26 @@ public struct PostgresError: Error, Sendable {
         self.sql = sql
     }
 
+    /// The same, with another class and token.
+    func with(_ failureClass: FailureClass, token: CommitToken?) -> PostgresError {
+        PostgresError(
+            sqlState: sqlState,
+            severity: severity,
+            message: message,
+            detail: detail,
+            hint: hint,
+            constraint: constraint,
+            schema: schema,
+            table: table,
+            column: column,
+            position: position,
+            failureClass: failureClass,
+            mayBePartial: mayBePartial,
+            commitToken: token,
+            sql: sql
+        )
+    }
+
     /// Whether the server ended the session with this message.
     public var isFatal: Bool { severity == "FATAL" || severity == "PANIC" }
 }

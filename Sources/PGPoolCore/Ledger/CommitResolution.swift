@@ -206,7 +206,7 @@ package struct CommitResolution: Sendable {
     // MARK: - Helpers
 
     /// No such table, schema or partition, no right: time does not mend it.
-    private static func isUnusable(_ code: SQLState) -> Bool {
+    package static func isUnusable(_ code: SQLState) -> Bool {
         code == .undefinedTable || code == .insufficientPrivilege || code == .checkViolation
             || code == .invalidSchemaName
     }

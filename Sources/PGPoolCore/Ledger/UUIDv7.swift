@@ -75,12 +75,15 @@ package struct LedgerPartitions: Sendable {
         package let number: Int64
         package let from: String
         package let to: String
+        /// When its first token may have been made, in milliseconds since 1970.
+        package let startMilliseconds: Int64
         /// When its last token may have been made, in milliseconds since 1970.
         package let endMilliseconds: Int64
     }
 
     private let width: Int64
     private let retention: Int64
+    var retentionMilliseconds: Int64 { retention }
 
     /// - Parameters:
     ///   - width: how much time one partition holds, at least 1 minute.
@@ -96,6 +99,7 @@ package struct LedgerPartitions: Sendable {
             number: number,
             from: UUIDv7.lowerBound(milliseconds: number * width),
             to: UUIDv7.lowerBound(milliseconds: (number + 1) * width),
+            startMilliseconds: number * width,
             endMilliseconds: (number + 1) * width
         )
     }

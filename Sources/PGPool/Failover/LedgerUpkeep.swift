@@ -1,0 +1,104 @@
+internal import PGPoolCore
+
+/// Makes the table of tokens, its partitions to come, and drops those that are past their retention.
+struct LedgerUpkeep {
+    let ledger: CommitLedger
+    let connection: PostgresConnection
+
+    private var sql: LedgerSQL { ledger.sql }
+    private var partitions: LedgerPartitions {
+        LedgerPartitions(
+            width: ledger.configuration.partitionLength,
+            retention: ledger.configuration.retention
+        )
+    }
+
+    /// What is there.
+    private struct State {
+        var hasSchema: Bool
+        var hasTable: Bool
+        var mayAlter: Bool
+        /// The server's clock: those of clients may differ.
+        var now: Int64
+    }
+
+    /// Makes what is missing; in one transaction, so that nobody sees half of it.
+    func prepare(roles: [String]) async throws {
+        try await connection.withTransaction { transaction in
+            try await transaction.query("\(unescaped: sql.lock)")
+            let state = try await state(transaction)
+            var texts: [String] = []
+            if !state.hasSchema { texts.append(sql.createSchema) }
+            if !state.hasTable { texts.append(sql.createTable) }
+            for text in texts { try await transaction.query("\(unescaped: text)") }
+            try await makePartitions(transaction, at: state.now)
+            for text in roles.flatMap({ sql.grants(to: $0) }) {
+                try await transaction.query("\(unescaped: text)")
+            }
+        }
+    }
+
+    /// Makes the partitions to come and drops the old ones; false if this role may not.
+    func maintain() async throws -> Bool {
+        let now: Int64? = try await connection.withTransaction { transaction in
+            let state = try await state(transaction)
+            guard state.hasTable, state.mayAlter else { return nil }
+            try await transaction.query("\(unescaped: sql.lock)")
+            // It must not make others wait behind it while it waits itself.
+            try await transaction.query("SET LOCAL lock_timeout = '2s'")
+            try await makePartitions(transaction, at: state.now)
+            return state.now
+        }
+        guard let now else { return false }
+        try await prune(at: now)
+        return true
+    }
+
+    private func state(_ transaction: Transaction) async throws -> State {
+        let rows = try await transaction.query("\(unescaped: sql.state)")
+        let values = try rows[0].decode((Bool, Bool, Bool, Int64).self)
+        return State(
+            hasSchema: values.0,
+            hasTable: values.1,
+            mayAlter: values.2,
+            now: values.3
+        )
+    }
+
+    private func makePartitions(_ transaction: Transaction, at now: Int64) async throws {
+        let existing = try await list { try await transaction.query($0) }
+        let missing = partitions.missing(
+            existing: existing.compactMap(\.range),
+            at: now,
+            ahead: ledger.configuration.partitionsAhead
+        )
+        for text in missing.flatMap({ sql.create($0) }) {
+            try await transaction.query("\(unescaped: text)")
+        }
+    }
+
+    /// DETACH … CONCURRENTLY stops nobody, and cannot be part of a transaction. Where it was cut
+    /// short, the next call ends it. A detached partition is dropped at once, so a call that was cut
+    /// short in between leaves a table that nothing refers to.
+    private func prune(at now: Int64) async throws {
+        let existing = try await list { try await connection.query($0) }
+        for partition in existing
+        where partition.isPending
+            || partition.range.map({ partitions.isExpired($0, at: now) })
+                ?? false
+        {
+            let detach = sql.detach(partition.name, isPending: partition.isPending)
+            try await connection.query("\(unescaped: detach)")
+            try await connection.query("\(unescaped: sql.drop(partition.name))")
+        }
+    }
+
+    private func list(
+        _ query: (Query) async throws -> Rows
+    ) async throws -> [(name: String, range: LedgerRange?, isPending: Bool)] {
+        try await query("\(unescaped: sql.partitions)").map { row in
+            let (name, bounds, isPending) = try row.decode((String, String?, Bool).self)
+            return (name, bounds.flatMap { LedgerRange(bounds: $0) }, isPending)
+        }
+    }
+}
