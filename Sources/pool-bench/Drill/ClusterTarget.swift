@@ -34,6 +34,7 @@ struct ClusterTarget: DrillTarget {
 
     func prepare() async throws {
         try await cluster.waitUntilReady(timeout: .seconds(30))
+        try await cluster.writer.prepareDrill(commit)
     }
 
     func transact(_ operation: LedgerOperation, deadline: Duration) async throws {

@@ -54,14 +54,14 @@ private struct CensusNode: Sendable {
     func count() async throws -> (open: Int, ghosts: Int) {
         let rows = try await pool.query(
             """
-            SELECT client_port FROM pg_stat_activity
+            SELECT coalesce(client_port, -1) FROM pg_stat_activity
             WHERE application_name = \(DrillPlan.applicationName)
             """,
             statementTimeout: Self.patience,
             sharing: .never
         )
         // Read after the answer: what is in both was open all the while.
-        let ports = try rows.decode(Int32?.self).compactMap { $0 }
+        let ports = try rows.decode((Int32).self)
         let established = OwnSockets.establishedPorts()
         let open = ports.filter { established.contains(Int($0)) }.count
         return (open, ports.count - open)

@@ -17,7 +17,8 @@ struct DrillPlan: Equatable, Sendable {
     /// The most connections by ``applicationName`` that one server may ever show.
     func connectionLimit(of target: DrillTargetName) -> Int {
         switch target {
-        case .cluster, .pool: poolSize
+        // Either watches the host with one connection that pings, and asks it for its role on another.
+        case .cluster, .pool: poolSize + 2
         }
     }
 

@@ -17,7 +17,7 @@ struct PoolTarget: DrillTarget {
 
     var gauges: PoolGauges { PoolGauges(pool.snapshot) }
 
-    func prepare() async throws {}
+    func prepare() async throws { try await pool.prepareDrill(commit) }
 
     func transact(_ operation: LedgerOperation, deadline: Duration) async throws {
         try await pool.transact(operation, commit, deadline: deadline)
@@ -37,14 +37,32 @@ extension ConnectionPool.Configuration {
     }
 }
 
+extension CommitMode {
+    fileprivate var commit: TransactionCommit {
+        switch self {
+        case .plain: .plain
+        case .verified: .verified
+        }
+    }
+}
+
 extension ConnectionPool {
+    /// Makes what verified commits need.
+    func prepareDrill(_ commit: CommitMode) async throws {
+        if commit == .verified { try await prepareCommitLedger() }
+    }
+
     /// Adds an operation's row in a transaction.
     func transact(
         _ operation: LedgerOperation,
         _ commit: CommitMode,
         deadline: Duration
     ) async throws {
-        try await withTransaction(deadline: deadline, acquireTimeout: deadline) { transaction in
+        try await withTransaction(
+            commit: commit.commit,
+            deadline: deadline,
+            acquireTimeout: deadline
+        ) { transaction in
             try await operation.perform(in: transaction)
         }
     }

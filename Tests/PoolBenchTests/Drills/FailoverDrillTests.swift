@@ -6,20 +6,26 @@ import Testing
 /// Two rounds of each fault through a cluster: every row is accounted for, and every round recovers.
 @Suite(.serialized, .timeLimit(.minutes(15)))
 struct FailoverDrillTests {
-    @Test(arguments: DrillFault.allCases.filter { ![.cut, .manual].contains($0) })
-    func isSurvived(_ fault: DrillFault) async throws {
-        try await expectSurvival(of: fault)
+    @Test(
+        arguments: DrillFault.allCases.filter { ![.cut, .manual].contains($0) },
+        CommitMode.allCases
+    )
+    func isSurvived(_ fault: DrillFault, _ commit: CommitMode) async throws {
+        try await expectSurvival(of: fault, commit)
     }
 
-    @Test(.enabled(if: geteuid() == 0, "only root may drop packets"))
-    func aCutIsSurvived() async throws {
-        try await expectSurvival(of: .cut)
+    @Test(
+        .enabled(if: geteuid() == 0, "only root may drop packets"),
+        arguments: CommitMode.allCases
+    )
+    func aCutIsSurvived(_ commit: CommitMode) async throws {
+        try await expectSurvival(of: .cut, commit)
     }
 
-    private func expectSurvival(of fault: DrillFault) async throws {
+    private func expectSurvival(of fault: DrillFault, _ commit: CommitMode) async throws {
         let result = try await Drill.failover([
             "--fault", fault.rawValue, "--rounds", "2", "--promote-after", "1s",
-            "--commit", "plain",
+            "--commit", commit.rawValue,
         ])
         #expect(DrillVerdict.shortcomings(of: result, maxErrors: 0) == [])
         let rounds = try #require(result.rounds)
@@ -38,7 +44,7 @@ struct SoakDrillTests {
     @Test func aMinuteOfFaultsLosesNothingAndLeaksNothing() async throws {
         let result = try await Drill.soak([
             "--duration", "60s", "--promote-after", "1s", "--min-pause", "1s", "--max-pause", "4s",
-            "--seed", "11", "--commit", "plain",
+            "--seed", "11", "--commit", "verified",
         ])
         #expect(DrillVerdict.shortcomings(of: result, maxErrors: 0) == [])
         #expect(try #require(result.rounds).count >= 4)
