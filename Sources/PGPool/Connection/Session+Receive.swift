@@ -34,10 +34,13 @@ extension Session {
         var loss: PostgresError?
         /// The task of the open stream can go on. Whoever cancels that task holds a lock of the
         /// runtime, which resuming it takes too, and asks for ours: so it is resumed outside ours.
+        /// Of notifications and the task that reads them the same is true.
         var progress: Signal?
+        var notifications: [PostgresNotification] = []
     }
 
     func tell(_ news: News) {
+        for notification in news.notifications { events.sessionNotified(self, notification) }
         news.progress?.raise()
         if let loss = news.loss { events.sessionLost(self, loss) }
     }
@@ -51,6 +54,7 @@ extension Session {
         readResults(connection, &state, into: &finished)
         if PQstatus(connection) == CONNECTION_BAD { noteLost(&state, message: "") }
         var news = News()
+        if !state.notifications.isEmpty { swap(&news.notifications, &state.notifications) }
         if let exchange = state.open?.exchange, exchange.hasProgress {
             news.progress = exchange.signal
         }
@@ -101,7 +105,7 @@ extension Session {
 
     /// Between statements the server sends nothing but notices, notifications, and a last word.
     private func discardUnasked(_ connection: OpaquePointer, _ state: inout State) {
-        deliverNotifications(connection)
+        takeNotifications(connection, &state)
         guard state.sent.isEmpty, PQisBusy(connection) == 0 else { return }
         while let result = PQgetResult(connection) {
             if PQresultStatus(result) == PGRES_FATAL_ERROR { noteError(result, nil, &state) }
