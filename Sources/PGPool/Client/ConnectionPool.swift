@@ -14,7 +14,7 @@ internal import PGPoolCore
 ///
 /// Connections are opened as callers need them, never more than the limit. Callers wait in the
 /// order in which they came, each until its own deadline. A pool needs no `run()`: it looks after
-/// its connections from the moment it is made until ``shutdown()``. One that is dropped without
+/// its connections from the moment it is made until ``shutdown(leaseTimeout:)``. One that is dropped without
 /// closes its connections and says so in the log.
 public actor ConnectionPool {
     nonisolated let engine: PoolEngine

@@ -185,7 +185,7 @@ extension Session {
 
     private func cancelAgain(_ state: inout State) -> CancelRequest? {
         guard state.mustSettle, state.cancelsInFlight == 0, state.settling == nil,
-            let operation = state.sent.first, operation.outcome != nil
+            let operation = state.sent.first, operation.outcome != nil || operation.didTimeOut
         else { return nil }
         return beginCancel(of: operation, &state)
     }

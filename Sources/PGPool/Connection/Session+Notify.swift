@@ -2,12 +2,11 @@ internal import CLibPQ
 
 /// NOTIFY of other sessions, on its way to whoever listens.
 extension Session {
-    /// Hands on what libpq has kept.
-    func deliverNotifications(_ connection: OpaquePointer) {
+    /// Takes what libpq has kept; it is handed on without the lock.
+    func takeNotifications(_ connection: OpaquePointer, _ state: inout State) {
         while let notification = PQnotifies(connection) {
             defer { PQfreemem(notification) }
-            events.sessionNotified(
-                self,
+            state.notifications.append(
                 PostgresNotification(
                     channel: notification.pointee.relname.map { String(cString: $0) } ?? "",
                     payload: notification.pointee.extra.map { String(cString: $0) } ?? "",

@@ -34,12 +34,15 @@ extension Session {
         var loss: PostgresError?
         /// The task of the open stream can go on. Whoever cancels that task holds a lock of the
         /// runtime, which resuming it takes too, and asks for ours: so it is resumed outside ours.
+        /// Of notifications and the task that reads them the same is true.
         var progress: Signal?
         /// What an error said of the host.
         var doubt: FailureVerdict?
+        var notifications: [PostgresNotification] = []
     }
 
     func tell(_ news: News) {
+        for notification in news.notifications { events.sessionNotified(self, notification) }
         news.progress?.raise()
         if let doubt = news.doubt { events.sessionDoubts(self, doubt) }
         if let loss = news.loss { events.sessionLost(self, loss) }
@@ -53,7 +56,9 @@ extension Session {
     ) -> News {
         readResults(connection, &state, into: &finished)
         if PQstatus(connection) == CONNECTION_BAD { noteLost(&state, message: "") }
-        var news = News(doubt: state.doubt)
+        var news = News()
+        if !state.notifications.isEmpty { swap(&news.notifications, &state.notifications) }
+        news.doubt = state.doubt
         state.doubt = nil
         if let exchange = state.open?.exchange, exchange.hasProgress {
             news.progress = exchange.signal
@@ -105,7 +110,7 @@ extension Session {
 
     /// Between statements the server sends nothing but notices, notifications, and a last word.
     private func discardUnasked(_ connection: OpaquePointer, _ state: inout State) {
-        deliverNotifications(connection)
+        takeNotifications(connection, &state)
         guard state.sent.isEmpty, PQisBusy(connection) == 0 else { return }
         while let result = PQgetResult(connection) {
             if PQresultStatus(result) == PGRES_FATAL_ERROR { noteError(result, nil, &state) }

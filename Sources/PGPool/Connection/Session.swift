@@ -37,6 +37,8 @@ final class Session: ReactorHandler {
         var settling: Operation?
         /// The stream or COPY that the lease has open: nothing else may be submitted.
         var open: Operation?
+        /// Taken from libpq and not yet handed on.
+        var notifications: [PostgresNotification] = []
         /// The consumer of a stream is behind: the socket is not watched for input.
         var isReadingPaused = false
         var isLost = false

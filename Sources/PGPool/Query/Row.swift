@@ -45,7 +45,7 @@ public struct Row: Sendable {
         return record
     }
 
-    /// The composite value of the column with a name; as ``decode(_:at:)``.
+    /// The composite value of the column with a name; as of one at a position.
     ///
     /// - Throws: ``PostgresDecodingError``.
     public func decode(_ type: PostgresRecord.Type, named name: String) throws -> PostgresRecord {

@@ -51,6 +51,35 @@ struct NotificationIntegrationTests {
         }
     }
 
+    @Test("Cancelled while notifications pour in, hundreds of times")
+    func cancelledInTheFlood() async throws {
+        try await withPool(on: Servers.plain.value, maxConnections: 2) { pool in
+            let flood = Task {
+                while !Task.isCancelled {
+                    try await pool.query(
+                        "SELECT pg_notify('flood', i::text) FROM generate_series(1, 50) i"
+                    )
+                }
+            }
+            for round in 0..<400 {
+                let events = try await pool.listen(to: ["flood"])
+                let reached = Flag()
+                let reading = Task {
+                    var count = 0
+                    for await _ in events {
+                        count += 1
+                        if count > round % 60 { reached.set() }
+                    }
+                }
+                try await eventually("it reads") { reached.isSet }
+                reading.cancel()
+                await reading.value
+            }
+            flood.cancel()
+            _ = await flood.result
+        }
+    }
+
     @Test("Ten thousand arrive in their order")
     func order() async throws {
         try await withPool(on: Servers.plain.value, maxConnections: 1) { pool in
