@@ -6,7 +6,7 @@ public enum TransactionCommit: Hashable, Sendable {
     case plain
     /// Where the answer is lost, the pool finds out what became of the transaction: it returns as if
     /// nothing had happened, or repeats the transaction that was rolled back. Needs the table that
-    /// ``ConnectionPool/prepareCommitLedger(grantingTo:)`` makes; costs no further round trip.
+    /// ``ConnectionPool/prepareCommitLedger(grantingTo:fileID:line:)`` makes; costs no further round trip.
     case verified
 }
 
@@ -18,7 +18,7 @@ extension ConnectionPool.Configuration {
         /// The table. Its partitions bear its name and a number. Default: `commit_token`.
         public var table = "commit_token"
         /// How long tokens are kept, at least 24 h and at most 10 years: far above the longest
-        /// transaction, and twice as long as ``ConnectionPool/resolve(_:timeout:)`` is to be able to
+        /// transaction, and twice as long as ``ConnectionPool/resolve(_:timeout:fileID:line:)`` is to be able to
         /// tell. All pools on a table should say the same. Default: 48 h.
         public var retention = Duration.seconds(48 * 3_600)
         /// How much time one partition spans; it is dropped as a whole. 1 h to 366 days.

@@ -38,7 +38,7 @@ extension ConnectionPool {
     ///
     /// The pool does so by itself at times, if its role owns the table (or is a member of the role
     /// that does) and ``Configuration/CommitLedger/maintains`` is true. Else let a job call it, or
-    /// ``prepareCommitLedger(grantingTo:)``, more often than the partitions last.
+    /// ``prepareCommitLedger(grantingTo:fileID:line:)``, more often than the partitions last.
     ///
     /// - Returns: false if there is no table, or this role may not alter it; nothing is done then.
     /// - Throws: ``PostgresError``; ``PoolError``; `CancellationError`. A further call goes on where

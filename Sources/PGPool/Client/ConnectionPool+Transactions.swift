@@ -129,7 +129,7 @@ struct TransactionAttempt<Value> {
 extension PostgresConnection {
     /// Runs a closure in a transaction on this connection; it is not repeated.
     ///
-    /// - Parameters: as for ``ConnectionPool/withTransaction(isolation:readOnly:deferrable:retry:deadline:acquireTimeout:fileID:line:_:)``.
+    /// - Parameters: as for ``ConnectionPool/withTransaction(isolation:readOnly:deferrable:commit:retry:deadline:acquireTimeout:fileID:line:_:)``.
     /// - Returns: what `body` returns, once the COMMIT is acknowledged.
     /// - Throws: as that does.
     @discardableResult

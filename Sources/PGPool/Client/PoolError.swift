@@ -47,7 +47,7 @@ public struct PoolError: Error, Sendable {
         public static let resultTooLarge = Code(known: .resultTooLarge)
 
         /// The table of commit tokens is missing, has no partition for the present, or this role may
-        /// not use it: ``ConnectionPool/prepareCommitLedger(grantingTo:)`` makes it.
+        /// not use it: ``ConnectionPool/prepareCommitLedger(grantingTo:fileID:line:)`` makes it.
         public static let commitLedgerUnusable = Code(known: .commitLedgerUnusable)
 
         /// The code's name.

@@ -32,7 +32,7 @@ public struct PostgresError: Error, Sendable {
     /// transaction. Its class is `deterministic` then, since repeating would repeat that part.
     public let mayBePartial: Bool
     /// What the outcome of a transaction whose commit was to be verified can be asked by later; see
-    /// ``ConnectionPool/resolve(_:timeout:)``. `nil` for all other errors.
+    /// ``ConnectionPool/resolve(_:timeout:fileID:line:)``. `nil` for all other errors.
     public let commitToken: CommitToken?
     /// The statement's text, without its parameters' values.
     public let sql: String?
