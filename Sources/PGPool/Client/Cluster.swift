@@ -7,8 +7,7 @@ internal import Synchronization
 /// ```swift
 /// let cluster = try Cluster(
 ///     "postgresql://app@shop.cluster-abc123.eu-west-1.rds.amazonaws.com/shop", maxConnections: 16)
-/// try await cluster.writer.withTransaction { transaction in … }
-/// let rows = try await cluster.reader.query("SELECT …")
+/// …
 /// await cluster.shutdown()
 /// ```
 ///

@@ -50,7 +50,7 @@ extension EndpointMonitor {
                 let now = Instant.now
                 switch result {
                 case .success(let answer):
-                    state.flavors[host] = state.probes[host]?.flavor
+                    state.flavors[host] = answer.flavor
                     let report = self.report(answer, of: host, state)
                     state.feedEndpoint(grace: self.settings.leaseGrace) {
                         $0.probeAnswered(id, by: host, report, at: now, into: &$1)
@@ -106,12 +106,12 @@ extension EndpointMonitor {
             ]
         )
         guard endpointState == .healthy else { return }
-        // Nobody is asked in peace; probes under way are over by their own means.
+        // Nobody is asked in peace.
         let idle = state.withLock { state in
             defer { state.probes.removeAll() }
             return Array(state.probes.values)
         }
-        for probe in idle { probe.close() }
+        for probe in idle { probe.closeWhenIdle() }
     }
 
     private func noWriter(_ reason: NoWriter) {

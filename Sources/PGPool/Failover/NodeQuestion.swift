@@ -23,6 +23,15 @@ struct NodeAnswer: Sendable {
     var isInRecovery: Bool
     var isReadOnly: Bool
     var detail: Detail
+
+    /// What the node can be asked for again.
+    var flavor: NodeFlavor {
+        switch detail {
+        case .alone(let systemIdentifier, _): systemIdentifier == nil ? .minimal : .plain
+        case .aurora: .aurora
+        case .multiAZ: .multiAZ
+        }
+    }
 }
 
 /// The questions, as SQL. All names are qualified: a session's `search_path` is anybody's.

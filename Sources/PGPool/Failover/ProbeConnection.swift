@@ -12,9 +12,6 @@ final class ProbeConnection: SessionEvents, OperationCompletion {
         var dial: DialFailure?
     }
 
-    /// What the node turned out to be, once it answered.
-    var flavor: NodeFlavor? { state.withLock { $0.flavor } }
-
     typealias Completion = @Sendable (Result<NodeAnswer, Failure>) -> Void
 
     private struct State {
@@ -23,6 +20,7 @@ final class ProbeConnection: SessionEvents, OperationCompletion {
         var flavor: NodeFlavor?
         var completion: Completion?
         var isClosed = false
+        var closesWhenIdle = false
     }
 
     private let target: DialTarget
@@ -53,6 +51,15 @@ final class ProbeConnection: SessionEvents, OperationCompletion {
         case .open(let session): submit(on: session)
         case .dial(let dial): dial.start(deadline: deadline)
         }
+    }
+
+    /// Closes it once what is under way is over.
+    func closeWhenIdle() {
+        let isIdle = state.withLock { state in
+            state.closesWhenIdle = true
+            return state.completion == nil
+        }
+        if isIdle { close() }
     }
 
     /// Gives up what is under way; nothing is told of it.
@@ -167,10 +174,11 @@ final class ProbeConnection: SessionEvents, OperationCompletion {
     }
 
     private func finish(_ result: Result<NodeAnswer, Failure>) {
-        let completion = state.withLock { state in
+        let (completion, isLast) = state.withLock { state in
             defer { state.completion = nil }
-            return state.completion
+            return (state.completion, state.closesWhenIdle)
         }
+        if isLast { close() }
         completion?(result)
     }
 
