@@ -23,7 +23,7 @@ struct SoakFigures: Codable, Equatable, Sendable {
         /// that was frozen serves those for a moment when it wakes.
         var ghosts = 0
 
-        /// The most that watched one server, beside the pool's own.
+        /// The most that watched one server, or were just opened and had asked for its role only.
         var watchers = 0
 
         /// One pings, one asks for the role, and one takes over from another after a failover.
