@@ -84,7 +84,7 @@ struct SoakCommand: AsyncParsableCommand {
             duration: duration,
             faults: faults,
             pause: minPause...maxPause,
-            limit: plan.connectionLimit(of: drill.target)
+            limit: plan.poolSize
         )
         return (plan, lead)
     }

@@ -90,7 +90,7 @@ import Testing
         #expect(Set(soak.keys) == ["server_connections", "memory", "descriptors"])
         #expect(
             try keys(soak, "server_connections") == [
-                "limit", "peak", "samples", "violations", "ghosts",
+                "limit", "peak", "samples", "violations", "ghosts", "watchers",
             ]
         )
         #expect(try keys(soak, "memory") == ["early", "late", "peak", "flat"])

@@ -24,7 +24,13 @@ final class ConnectionCensus: Sendable {
                 group.addTask { [figures] in
                     while !Task.isCancelled {
                         if let count = try? await node.count() {
-                            figures.update { $0.add(count.open, ghosts: count.ghosts) }
+                            figures.update {
+                                $0.add(
+                                    count.leasable,
+                                    watchers: count.watchers,
+                                    ghosts: count.ghosts
+                                )
+                            }
                         }
                         try? await Task.sleep(for: .milliseconds(50))
                     }
@@ -49,22 +55,24 @@ private struct CensusNode: Sendable {
         pool = try ConnectionPool(configuration: configuration, logger: BenchPool.drillLogger)
     }
 
-    /// The pool's connections here, and those besides whose other end is closed: a server that was
-    /// frozen serves them for a moment when it wakes, whatever became of the one who called.
-    func count() async throws -> (open: Int, ghosts: Int) {
+    /// The pool's connections here; those that watch the host, told by what they ask; and those
+    /// besides whose other end is closed: a server that was frozen serves them for a moment when it
+    /// wakes, whatever became of the one who called.
+    func count() async throws -> (leasable: Int, watchers: Int, ghosts: Int) {
         let rows = try await pool.query(
             """
-            SELECT coalesce(client_port, -1) FROM pg_stat_activity
-            WHERE application_name = \(DrillPlan.applicationName)
+            SELECT coalesce(client_port, -1), query LIKE '%pg_is_in_recovery()%'
+            FROM pg_stat_activity WHERE application_name = \(DrillPlan.applicationName)
             """,
             statementTimeout: Self.patience,
             sharing: .never
         )
         // Read after the answer: what is in both was open all the while.
-        let ports = try rows.decode((Int32).self)
+        let connections = try rows.decode((Int32, Bool).self)
         let established = OwnSockets.establishedPorts()
-        let open = ports.filter { established.contains(Int($0)) }.count
-        return (open, ports.count - open)
+        let open = connections.filter { established.contains(Int($0.0)) }
+        let watchers = open.filter(\.1).count
+        return (open.count - watchers, watchers, connections.count - open.count)
     }
 
     func shutdown() async { await pool.shutdown(leaseTimeout: .seconds(1)) }

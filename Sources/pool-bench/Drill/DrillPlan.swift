@@ -14,14 +14,6 @@ struct DrillPlan: Equatable, Sendable {
     var roundLimit: Duration
     var seed: UInt64
 
-    /// The most connections by ``applicationName`` that one server may ever show.
-    func connectionLimit(of target: DrillTargetName) -> Int {
-        switch target {
-        // Either watches the host with one connection that pings, and asks it for its role on another.
-        case .cluster, .pool: poolSize + 2
-        }
-    }
-
     var settings: BenchSettings {
         var settings = BenchSettings(workers: workers, poolSize: poolSize)
         settings.commit = commit

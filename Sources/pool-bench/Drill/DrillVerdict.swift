@@ -44,7 +44,13 @@ enum DrillVerdict {
     private static func soak(_ soak: SoakFigures) -> [String] {
         var found: [String] = []
         let server = soak.serverConnections
-        if server.violations > 0 {
+        if server.peak <= server.limit && server.violations > 0 {
+            let most = SoakFigures.ServerConnections.maxWatchers
+            found.append(
+                "more than \(most) connections beside a full pool on a server,"
+                    + " in \(server.violations) of \(server.samples) samples"
+            )
+        } else if server.violations > 0 {
             found.append("\(server.peak) connections on a server, the limit is \(server.limit)")
         }
         if server.samples == 0 { found.append("no server ever told its connections") }

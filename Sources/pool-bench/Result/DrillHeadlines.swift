@@ -53,7 +53,7 @@ extension SoakFigures {
                 name: "on a server",
                 value: "\(server.peak) connections at most of \(server.limit),"
                     + " \(server.violations) violations in \(Figures.grouped(server.samples))"
-                    + " samples; \(server.ghosts) more whose client had gone"
+                    + " samples; \(server.watchers) watching, \(server.ghosts) whose client had gone"
             ),
             Headline(name: "memory", value: trend(memory) { Figures.bytes(Int($0)) }),
             Headline(name: "descriptors", value: trend(descriptors) { Figures.grouped(Int($0)) }),
