@@ -119,6 +119,8 @@ final class Dial: ReactorHandler {
             state.connection = connection
             guard let connection, PQstatus(connection) != CONNECTION_BAD else { return false }
             PQsetErrorVerbosity(connection, PQERRORS_VERBOSE)
+            // What the server says now ends the attempt; libpq would print it as well.
+            PQsetNoticeProcessor(connection, { _, _ in }, nil)
             return watch(connection, .writable, &state)
         }
         if !isStarted { finishWithMessage() }

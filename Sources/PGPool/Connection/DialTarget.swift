@@ -36,12 +36,15 @@ struct DialTarget: Sendable {
     }
 
     /// One of the hosts, or another, whatever role it has; for the pool's own questions without the
-    /// session's settings.
+    /// session's settings, and under a name that tells them from the pool's connections.
     func aimed(at address: HostAddress, asking: Bool) -> DialTarget {
         var target = self
         target.hosts = [(address.host, String(address.port))]
         target.parameters["target_session_attrs"] = nil
-        if asking { target.parameters["options"] = nil }
+        guard asking else { return target }
+        target.parameters["options"] = nil
+        let name = parameters["application_name"] ?? ""
+        target.parameters["application_name"] = name.prefix(57) + " watch"
         return target
     }
 

@@ -213,7 +213,5 @@ extension EndpointMonitor.State {
         for action in actions { steps.append(.host(action)) }
     }
 
-    func address(of host: HostID) -> HostAddress? {
-        topology.members.first { $0.id == host }?.address
-    }
+    func address(of host: HostID) -> HostAddress? { topology.address(of: host) }
 }

@@ -171,12 +171,13 @@ extension PoolEngine: SessionEvents, ReactorHandler {
     }
 
     func probe(_ session: Session, _ id: ConnectionID, _ purpose: QuarantinePurpose) {
-        var statements = [""]
-        var undoesSettings = false
-        if purpose == .reset { (statements, undoesSettings) = session.resetStatements() }
+        let (statements, undoesSettings) =
+            purpose == .reset ? session.resetStatements() : ([""], false)
         // What the hook had set is gone with what the lease had set.
         let hook = undoesSettings ? configuration.onConnect : nil
         let probe = Probe(remaining: statements.count) { [self] isUsable in
+            // The reset's own SET and RESET are no reason for another.
+            if undoesSettings { session.acceptAsClean() }
             guard isUsable, let hook else {
                 quarantineEnded(id, isUsable: isUsable)
                 return

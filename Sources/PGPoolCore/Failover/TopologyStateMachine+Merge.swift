@@ -146,6 +146,9 @@ extension TopologyStateMachine {
                 if let flight = hosts[index].flight {
                     actions.append(.cancel(hosts[index].member.id, flight.id))
                 }
+                former.append(hosts[index].member)
+                // As many as Aurora has hosts.
+                if former.count > 16 { former.removeFirst() }
                 hosts.remove(at: index)
             }
         }

@@ -31,6 +31,9 @@ package struct TopologyStateMachine: Sendable {
     var hosts: [Host] = []
     private var addresses: [HostAddress: HostID] = [:]
     private var nextHost: UInt32 = 0
+    /// The last hosts that were removed. A node that died is left out of the views until it is back,
+    /// and may be the writer before anybody asked again.
+    var former: [TopologyMember] = []
     package internal(set) var writer: HostID?
     /// Grows with each change that was told.
     package internal(set) var version: UInt64 = 0
@@ -65,6 +68,11 @@ package struct TopologyStateMachine: Sendable {
 
     package var members: [TopologyMember] { hosts.map(\.member) }
 
+    /// Also of a host that was removed lately.
+    package func address(of host: HostID) -> HostAddress? {
+        (hosts.lazy.map(\.member) + former).first { $0.id == host }?.address
+    }
+
     package func id(of address: HostAddress) -> HostID? { addresses[address] }
 
     /// The host of an Aurora instance, to translate what a node says of itself and of the writer.
@@ -72,13 +80,13 @@ package struct TopologyStateMachine: Sendable {
         pattern.flatMap { id(of: $0.address(of: name, port: defaultPort)) }
     }
 
-    /// Whom the endpoint is to ask for the writer: the instances once they are known, until then what
-    /// was configured. A cluster's endpoint is asked for itself only as long as nothing better is
+    /// Whom the endpoint is to ask for the writer: the instances once they are known, and those that
+    /// were removed lately; until then what was configured. A cluster's endpoint is asked for itself only as long as nothing better is
     /// known, because its name follows the writer late; its report must then make no claim, since the
     /// instance behind it goes by another name.
     package var probeTargets: [HostID] {
         let instances = hosts.filter { !$0.isConfigured || $0.member.role != .unknown }
-        return (instances.isEmpty ? hosts : instances).map(\.member.id)
+        return (instances.isEmpty ? hosts : instances).map(\.member.id) + former.map(\.id)
     }
 
     // MARK: - Events
@@ -174,6 +182,7 @@ package struct TopologyStateMachine: Sendable {
             if addresses.count >= 4_096 { addresses = Dictionary(uniqueKeysWithValues: current) }
             addresses[address] = id
         }
+        former.removeAll { $0.id == id }
         let member = TopologyMember(id: id, address: address, role: .unknown)
         hosts.append(Host(member: member, isConfigured: isConfigured))
         return hosts.count - 1

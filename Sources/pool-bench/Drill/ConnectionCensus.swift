@@ -55,14 +55,15 @@ private struct CensusNode: Sendable {
         pool = try ConnectionPool(configuration: configuration, logger: BenchPool.drillLogger)
     }
 
-    /// The pool's connections here; those that watch the host, told by what they ask; and those
+    /// The pool's connections here; those that watch the host, told by their name; and those
     /// besides whose other end is closed: a server that was frozen serves them for a moment when it
     /// wakes, whatever became of the one who called.
     func count() async throws -> (leasable: Int, watchers: Int, ghosts: Int) {
         let rows = try await pool.query(
             """
-            SELECT coalesce(client_port, -1), query LIKE '%pg_is_in_recovery()%'
-            FROM pg_stat_activity WHERE application_name = \(DrillPlan.applicationName)
+            SELECT coalesce(client_port, -1), application_name LIKE '% watch'
+            FROM pg_stat_activity
+            WHERE application_name IN (\(DrillPlan.applicationName), \(DrillPlan.watcherName))
             """,
             statementTimeout: Self.patience,
             sharing: .never

@@ -2,6 +2,8 @@
 struct DrillPlan: Equatable, Sendable {
     /// The pool's connections carry it, so that they can be counted on the servers.
     static let applicationName = "pool-bench-drill"
+    /// Those that the library asks hosts with, beside a pool.
+    static let watcherName = "pool-bench-drill watch"
 
     var workers: Int
     var poolSize: Int

@@ -23,11 +23,12 @@ struct SoakFigures: Codable, Equatable, Sendable {
         /// that was frozen serves those for a moment when it wakes.
         var ghosts = 0
 
-        /// The most that watched one server, or were just opened and had asked for its role only.
+        /// The most that watched one server.
         var watchers = 0
 
-        /// One pings, one asks for the role, and one takes over from another after a failover.
-        static let maxWatchers = 3
+        /// One pings, one asks for the role and one for the topology; and each may have been given
+        /// up for a new one a moment ago.
+        static let maxWatchers = 6
 
         /// Notes one server's answer.
         mutating func add(_ count: Int, watchers: Int = 0, ghosts: Int = 0) {

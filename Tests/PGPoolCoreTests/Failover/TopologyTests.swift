@@ -98,6 +98,22 @@ struct TopologyTests {
         #expect(names == ["shop:unknown", "a:writer", "b:reader"])
     }
 
+    @Test("A host that went is still asked for the writer: it may be back before the next view")
+    mutating func remembersWhoWent() throws {
+        machine.start(at: now, into: &actions)
+        try answer(0, view("a", ["a", "b"], at: 1))
+        for stamp in Int64(2)...3 {
+            nextRound()
+            try answer(1, view("a", ["a"], at: stamp))
+        }
+        #expect(names == ["shop:unknown", "a:writer"])
+        #expect(machine.probeTargets == [HostID(1), HostID(2)])
+        #expect(machine.address(of: HostID(2)) == HostAddress(host: "b.abc.rds", port: 5_432))
+        nextRound()
+        try answer(1, view("a", ["a", "b"], at: 4))
+        #expect(machine.probeTargets == [HostID(1), HostID(2)])
+    }
+
     @Test("Readers that were not updated for five minutes, and rows told twice, are no members")
     mutating func oldRows() throws {
         machine.start(at: now, into: &actions)

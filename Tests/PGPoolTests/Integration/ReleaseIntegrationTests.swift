@@ -33,6 +33,24 @@ struct ReleaseIntegrationTests {
         }
     }
 
+    @Test("A session that was reset once is not reset again and again")
+    func resetOnce() async throws {
+        let servers = try await Servers.plain.value
+        try await withPool(on: servers, maxConnections: 1) { pool in
+            try await pool.withConnection { _ = try await $0.query("SET work_mem = '5MB'") }
+            let pid = try await pool.withConnection { $0.backendPID }
+            try await pool.query("SELECT 'the last statement of this session'")
+            try await eventually("the connection is idle") { pool.snapshot.idle == 1 }
+            try await withPool(on: servers, maxConnections: 1) { other in
+                let rows = try await other.query(
+                    "SELECT query FROM pg_stat_activity WHERE pid = \(pid)"
+                )
+                let query = try rows[0].decode(String.self, at: 0)
+                #expect(query.contains("the last statement"), "this ran behind it: \(query)")
+            }
+        }
+    }
+
     @Test("A failed transaction is rolled back")
     func failedTransaction() async throws {
         try await afterwards {
