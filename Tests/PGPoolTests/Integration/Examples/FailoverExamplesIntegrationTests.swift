@@ -68,6 +68,38 @@ struct FailoverExamplesIntegrationTests {
         }
     }
 
+    /// The endpoint is AWS's in the document; what follows runs on a cluster of our own.
+    @Test("README.md")
+    func readme() async throws {
+        var local = LocalCluster.Configuration()
+        local.readers = 1
+        try await LocalCluster.with(local) { servers in
+            do {
+                let cluster = try Cluster(
+                    "postgresql://app@shop.cluster-abc123.eu-west-1.rds.amazonaws.com/shop",
+                    maxConnections: 16
+                )
+                await cluster.shutdown()
+            }
+            var configuration = try Cluster.Configuration(
+                url: servers.clusterEndpointURL,
+                maxConnections: 16
+            )
+            configuration.instanceHostPattern = servers.instancePattern
+            let cluster = try Cluster(configuration: configuration)
+            try await cluster.writer.query("CREATE TABLE stock (item text, count int)")
+            try await cluster.writer.prepareCommitLedger()
+            try await cluster.writer.withTransaction(commit: .verified) { transaction in
+                try await transaction.query("INSERT INTO stock VALUES ('tea', 2)")
+            }
+            try await eventually("a reader has replayed it") {
+                let rows = try await cluster.reader.query("SELECT count FROM stock")
+                return rows.count == 1
+            }
+            await cluster.shutdown()
+        }
+    }
+
     @Test("Cluster.Configuration, Cluster")
     func references() async throws {
         var configuration = try Cluster.Configuration(
