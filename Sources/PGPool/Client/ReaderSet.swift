@@ -133,15 +133,16 @@ final class ReaderSet: Sendable {
     func choose(_ tried: inout Set<HostID>) -> ConnectionPool {
         let chosen = state.withLock { state -> Reader? in
             let candidates = state.readers
-                .filter { !tried.contains($0.member.id) && !$0.pool.snapshot.isHeld }
-                .map { reader in
-                    let snapshot = reader.pool.snapshot
-                    return ReaderChoice.Candidate(
-                        host: reader.member.id,
-                        load: snapshot.leased + snapshot.shared + snapshot.waiters,
-                        limit: snapshot.limit,
-                        lagMilliseconds: reader.member.lagMilliseconds
-                    )
+                .filter { !tried.contains($0.member.id) }
+                .compactMap { reader in
+                    reader.pool.engine.load.map { load in
+                        ReaderChoice.Candidate(
+                            host: reader.member.id,
+                            load: load.used,
+                            limit: load.limit,
+                            lagMilliseconds: reader.member.lagMilliseconds
+                        )
+                    }
                 }
             guard let host = state.choice.choose(among: candidates) else { return nil }
             return state.readers.first { $0.member.id == host }

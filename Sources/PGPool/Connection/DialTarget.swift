@@ -41,6 +41,8 @@ struct DialTarget: Sendable {
         var target = self
         target.hosts = [(address.host, String(address.port))]
         target.parameters["target_session_attrs"] = nil
+        // It says where the configured hosts are.
+        if hosts.count != 1 || hosts[0].name != address.host { target.parameters["hostaddr"] = nil }
         guard asking else { return target }
         target.parameters["options"] = nil
         let name = parameters["application_name"] ?? ""

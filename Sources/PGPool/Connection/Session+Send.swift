@@ -21,6 +21,7 @@ extension Session {
             if mayFollow(operation, state) {
                 if operation.isShared { cork(&state) }
                 send(operation, &state)
+                if operation.isShared { noteRefill(&state) }
             } else {
                 state.pending.append(operation)
             }
@@ -51,7 +52,9 @@ extension Session {
 
     /// Whether the statement can be sent right behind what was sent before it.
     private func mayFollow(_ operation: Operation, _ state: State) -> Bool {
-        guard !state.mustSettle, state.pending.isEmpty else { return false }
+        guard !state.mustSettle, state.pending.isEmpty,
+            !operation.isShared || state.sent.count <= state.refillAt
+        else { return false }
         return mayJoin(operation, state)
     }
 
@@ -71,6 +74,12 @@ extension Session {
             settleIfPossible(&state)
             return
         }
+        let isShared = state.pending.first?.isShared ?? false
+        if isShared {
+            guard state.sent.count <= state.refillAt else { return }
+            cork(&state)
+        }
+        defer { if isShared { noteRefill(&state) } }
         while let next = state.pending.first {
             // Rows come one by one only of a statement that is first.
             guard mayJoin(next, state) else { return }
@@ -78,6 +87,11 @@ extension Session {
             send(next, &state)
             if state.isLost { return }
         }
+    }
+
+    /// The next batch follows when half of what is under way now is answered.
+    private func noteRefill(_ state: inout State) {
+        state.refillAt = max(Self.smallBatch, state.sent.count / 2)
     }
 
     func send(_ operation: Operation, _ state: inout State) {

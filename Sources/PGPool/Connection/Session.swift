@@ -22,6 +22,9 @@ final class Session: ReactorHandler {
         var sent = Deque<Operation>()
         /// To be sent when what was sent is answered.
         var pending = Deque<Operation>()
+        /// Statements that share follow when no more than so many are under way: in batches, which
+        /// cost both sides less, and with enough under way for the server never to wait.
+        var refillAt = Session.smallBatch
         var statements: StatementCache
         var transaction = TransactionState()
         /// The session was changed in a way that the next lease would notice.
@@ -52,6 +55,9 @@ final class Session: ReactorHandler {
         /// The descriptor that outlives libpq's, to see the server's end of the connection close.
         var lingering: Int32 = -1
     }
+
+    /// So many statements that share are under way without waiting for one another.
+    static let smallBatch = 4
 
     /// Names it to the pool that owns it.
     let id: ConnectionID

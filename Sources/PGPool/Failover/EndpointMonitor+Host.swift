@@ -157,10 +157,17 @@ extension EndpointMonitor {
             let host = state.topology.id(of: HostAddress(host: peer.host, port: port))
         else { return }
         state.isWatching = true
-        state.wantsWriter = !isReader
+        state.wantsWriter = !isReader && !asksForReader
         state.feedEndpoint(grace: settings.leaseGrace) {
             $0.adopt(host, at: .now, into: &$1)
         }
+    }
+
+    /// Whether the URL asks for something else than a writer (PostgreSQL manual, 34.1.2).
+    private var asksForReader: Bool {
+        ["read-only", "standby", "prefer-standby"].contains(
+            base.parameters["target_session_attrs"]
+        )
     }
 
     /// A cluster's node is asked what it is: its name may lead to the former writer.

@@ -82,8 +82,8 @@ extension EndpointMonitor {
     private func follow(_ generation: UInt64, _ writer: HostID?, _ grace: Duration) {
         let target = state.withLock { state -> DialTarget? in
             guard let writer, let address = state.address(of: writer) else { return nil }
-            // A single host keeps all that its URL says.
-            if scope == .pool, base.hosts.count == 1 { return base }
+            // A single host keeps all that its URL says, and so does whoever wants no writer.
+            if scope == .pool, base.hosts.count == 1 || !state.wantsWriter { return base }
             return base.aimed(at: address, asking: false)
         }
         logger.info(

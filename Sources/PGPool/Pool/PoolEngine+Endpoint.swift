@@ -52,6 +52,16 @@ extension PoolEngine {
     /// Whether callers wait for a writer.
     var isHeld: Bool { state.withLock { $0.machine.admission == 0 } }
 
+    /// Leases and callers, and what there may be of the former; nil while nobody is admitted.
+    var load: (used: Int, limit: Int)? {
+        state.withLock { state in
+            guard state.machine.admission > 0 else { return nil }
+            let counts = state.machine.counts
+            let used = counts.leased + counts.shared + state.machine.waiters.count
+            return (used, state.machine.limit)
+        }
+    }
+
     /// Whether there is nothing that could be watched over.
     var hasNoConnections: Bool {
         state.withLock { $0.machine.counts.total == 0 && $0.machine.waiters.isEmpty }

@@ -105,8 +105,11 @@ struct ExhaustionIntegrationTests {
         configuration.parameters["max_connections"] = "8"
         configuration.parameters["superuser_reserved_connections"] = "3"
         try await LocalCluster.with(configuration) { cluster in
-            let first = try ConnectionPool(cluster.url, maxConnections: 5)
-            let second = try ConnectionPool(cluster.url, maxConnections: 5)
+            var pools = try ConnectionPool.Configuration(url: cluster.url, maxConnections: 5)
+            // What pings the host would take one of the five.
+            pools.failover.isEnabled = false
+            let first = try ConnectionPool(configuration: pools)
+            let second = try ConnectionPool(configuration: pools)
             let gate = Gate()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<5 {
