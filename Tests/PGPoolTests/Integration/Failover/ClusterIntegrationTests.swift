@@ -47,15 +47,16 @@ struct ClusterIntegrationTests {
             let inserters = Inserters()
             async let running = inserters.run(16, on: cluster.writer)
             try await eventually("rows are written") { inserters.count > 200 }
-            let began = try await servers.inject(fault)
+            let before = ContinuousClock.now
+            try await servers.inject(fault)
             let failover = try await servers.promotion()
             try await eventually("rows are written again", seeing: cluster.writer) {
                 inserters.firstAfter(failover.promoted) != nil
             }
             inserters.stop()
             let report = await running
-            let doubted = try #require(health.first(.suspect, after: began))
-            #expect(doubted - began < .seconds(3), "found within the monitor's time")
+            let doubted = try #require(health.first(.suspect, after: before))
+            #expect(doubted - before < .seconds(3), "found within the monitor's time")
             #expect(report.errors.count <= 8, "at most one COMMIT of each connection is lost")
             for (operation, error) in report.errors {
                 let isUnknown = (error as? PostgresError)?.failureClass == .outcomeUnknown

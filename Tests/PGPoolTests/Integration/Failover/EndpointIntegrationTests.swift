@@ -47,7 +47,8 @@ struct EndpointIntegrationTests {
                 try await eventually("the statement runs") {
                     pool.snapshot.leased + pool.snapshot.shared == 1
                 }
-                let began = try await servers.inject(.freeze)
+                let began = ContinuousClock.now
+                try await servers.inject(.freeze)
                 let error = await #expect(throws: PostgresError.self) {
                     _ = try await hanging.value
                 }
