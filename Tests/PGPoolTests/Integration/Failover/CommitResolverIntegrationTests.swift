@@ -5,6 +5,12 @@ import Testing
 
 @testable import PGPool
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// Verified commits whose answer is lost. Serialized, since the tests freeze the reader of one cluster.
 @Suite("Commits in doubt", .serialized, .timeLimit(.minutes(4)))
 struct CommitResolverIntegrationTests {
@@ -124,6 +130,37 @@ struct CommitResolverIntegrationTests {
                 #expect(try await task.value == 1)
             }
             #expect(try await rows("doubt_waiting", cluster) == "1,1")
+        }
+    }
+
+    @Test(
+        "The server crashes and comes back with what no standby has: nothing is claimed before one has"
+    )
+    func crashed() async throws {
+        try await withLine("doubt_crashed") { pool, _, cluster in
+            let attempts = Counter()
+            let isOver = Flag()
+            let task = try await cluster.withoutStandbys {
+                let task = Task {
+                    defer { isOver.set() }
+                    return try await insert("doubt_crashed", pool, attempts, deadline: .seconds(60))
+                }
+                try await cluster.commitsWait()
+                let backend = try await cluster.execute(
+                    "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+                )
+                // A server process that dies takes the others with it, and the server recovers.
+                #expect(kill(try #require(pid_t(backend)), SIGKILL) == 0)
+                try await eventually("the server has recovered") {
+                    (try? await cluster.execute("SELECT 1")) == "1"
+                }
+                try await cluster.commitsWait()
+                #expect(!isOver.isSet, "the resolver's own commit waits for a standby")
+                return task
+            }
+            #expect(try await task.value == 1)
+            #expect(attempts.value == 1, "it was committed, so it must not be repeated")
+            #expect(try await rows("doubt_crashed", cluster) == "1")
         }
     }
 
