@@ -110,9 +110,12 @@ final class HealthLog: PoolObserver {
         }
     }
 
-    func first(_ health: EndpointHealth, after instant: ContinuousClock.Instant)
+    /// When the first of these states was entered.
+    func first(_ states: EndpointHealth..., after instant: ContinuousClock.Instant)
         -> ContinuousClock.Instant?
     {
-        log.withLock { $0.first { $0.health == health && $0.at >= instant }?.at }
+        log.withLock { log in
+            log.first { states.contains($0.health) && $0.at >= instant }?.at
+        }
     }
 }
