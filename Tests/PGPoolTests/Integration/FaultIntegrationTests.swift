@@ -137,8 +137,13 @@ struct FaultIntegrationTests {
                         failed += counts.1
                     }
                     #expect(done > 0)
-                    // Only what was in flight may fail: at most one statement a connection and stop.
-                    #expect(failed <= 16, "\(failed) callers saw an error, of \(done)")
+                    // Only what was in flight may fail: one statement takes its connection with it. A
+                    // dial that a stopping server lets in counts, too.
+                    let opened = pool.snapshot.openedTotal
+                    #expect(
+                        failed <= opened,
+                        "\(failed) of \(done) failed on \(opened) connections"
+                    )
                 }
                 #expect(pool.snapshot.peak <= 8)
             }
