@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from figures import write_between  # noqa: E402
 
 BEGIN, END = "<!-- figures: made by scripts/failover -->", "<!-- end of figures -->"
+SOAK_BEGIN, SOAK_END = "<!-- soak: made by scripts/failover -->", "<!-- end of soak -->"
 PAGE = "docs/failover.md"
 
 FAULTS = ["kill", "freeze", "demote", "cut", "stall", "lost-ack", "restart-promoted",
@@ -33,13 +34,14 @@ def options(arguments):
     parser.add_argument("--plain-rounds", type=int)
     parser.add_argument("--fault", action="append", choices=FAULTS)
     parser.add_argument("--soak")
+    parser.add_argument("--soak-only", action="store_true")
     parser.add_argument("--reports")
     chosen = parser.parse_args(arguments)
     chosen.rounds = chosen.rounds or (2 if chosen.quick else 20)
     chosen.plain_rounds = chosen.plain_rounds or chosen.rounds
     chosen.soak = chosen.soak or ("0s" if chosen.fault else "1m" if chosen.quick else "15m")
     chosen.writes = not chosen.quick and not chosen.fault
-    chosen.faults = chosen.fault or FAULTS
+    chosen.faults = [] if chosen.soak_only else chosen.fault or FAULTS
     return chosen
 
 
@@ -84,7 +86,7 @@ def row(fault, commit, result):
 
 def soak_lines(result):
     soak, rounds = result.get("soak"), result["rounds"]
-    lines = ["", f"Soak of {result['seconds'] / 60:.0f} minutes, seed {result['seed']}: "
+    lines = [f"Soak of {result['seconds'] / 60:.0f} minutes, seed {result['seed']}: "
              f"{len(rounds)} faults, {sum(r['recovered'] for r in rounds)} recovered, "
              f"{result.get('acknowledged', 0):,} rows acknowledged, {result.get('lost', '–')} lost, "
              f"{result.get('duplicated', '–')} duplicated, {result.get('phantom', '–')} phantom, "
@@ -124,9 +126,16 @@ def main(bench, arguments):
     if not chosen.soak.startswith("0"):
         words = ["soak", "--duration", chosen.soak, "--commit", "verified", "--seed", "1"]
         result, status = drill(bench, words, "soak", chosen.reports)
-        lines += soak_lines(result)
+        soak = soak_lines(result)
         if status:
+            soak += ["", "It fell short (exit status 1)."]
             fell_short.append(" ".join(words))
+        soak += ["", "```", "pool-bench " + " ".join(words), "```"]
+        print("\n".join(soak))
+        if chosen.writes:
+            write_between(PAGE, SOAK_BEGIN, SOAK_END, soak)
+    if not chosen.faults:
+        sys.exit(1 if fell_short else 0)
     if fell_short:
         lines += ["", "These fell short (exit status 1): "
                   + "; ".join(f"`pool-bench {w}`" for w in fell_short) + "."]
