@@ -71,7 +71,8 @@ extension EndpointMonitor {
         if scope == .pool, engine.hasNoConnections { return stopPinging() }
         let pinger = state.withLock { state -> ProbeConnection? in
             if let pinger = state.pinger { return pinger }
-            guard let host = state.pinged, let address = state.address(of: host) else { return nil }
+            guard !state.hasEnded, let host = state.pinged, let address = state.address(of: host)
+            else { return nil }
             let pinger = ProbeConnection(
                 base.aimed(at: address, asking: true),
                 reactor: engine.reactor,

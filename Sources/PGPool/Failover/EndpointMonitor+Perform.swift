@@ -34,33 +34,45 @@ extension EndpointMonitor {
     }
 
     private func probe(_ host: HostID, _ id: ProbeID, _ deadline: Instant) {
-        let probe = state.withLock { state -> ProbeConnection? in
-            if let probe = state.probes[host] { return probe }
-            let probe = makeConnection(to: host, state)
-            state.probes[host] = probe
-            return probe
+        ask(host, on: \.probes, deadline) { [self] state, result in
+            let now = Instant.now
+            switch result {
+            case .success(let answer):
+                state.flavors[host] = answer.flavor
+                let report = report(answer, of: host, state)
+                state.feedEndpoint(grace: settings.leaseGrace) {
+                    $0.probeAnswered(id, by: host, report, at: now, into: &$1)
+                }
+            case .failure(let failure):
+                state.feedEndpoint(grace: settings.leaseGrace) {
+                    $0.probeFailed(id, on: host, failure.kind, at: now, into: &$1)
+                }
+            }
         }
-        guard let probe else { return }
-        probe.ask(deadline: deadline) { [weak self] result in
-            guard let self else { return }
+    }
+
+    /// Asks a host what it is, on the connection that there is to it for this purpose.
+    private func ask(
+        _ host: HostID,
+        on group: WritableKeyPath<State, [HostID: ProbeConnection]>,
+        _ deadline: Instant,
+        then change:
+            @escaping @Sendable (
+                inout State, Result<NodeAnswer, ProbeConnection.Failure>
+            ) -> Void
+    ) {
+        let connection = state.withLock { state -> ProbeConnection? in
+            guard !state.hasEnded else { return nil }
+            if let open = state[keyPath: group][host] { return open }
+            let new = makeConnection(to: host, state)
+            state[keyPath: group][host] = new
+            return new
+        }
+        connection?.ask(deadline: deadline) { [self] result in
             if case .failure(let failure) = result, let dial = failure.dial {
                 engine.noteProbeFailure(dial)
             }
-            feed { state in
-                let now = Instant.now
-                switch result {
-                case .success(let answer):
-                    state.flavors[host] = answer.flavor
-                    let report = self.report(answer, of: host, state)
-                    state.feedEndpoint(grace: self.settings.leaseGrace) {
-                        $0.probeAnswered(id, by: host, report, at: now, into: &$1)
-                    }
-                case .failure(let failure):
-                    state.feedEndpoint(grace: self.settings.leaseGrace) {
-                        $0.probeFailed(id, on: host, failure.kind, at: now, into: &$1)
-                    }
-                }
-            }
+            feed { change(&$0, result) }
         }
     }
 
@@ -141,33 +153,20 @@ extension EndpointMonitor {
     }
 
     private func ask(_ host: HostID, _ id: ProbeID, _ deadline: Instant) {
-        let asker = state.withLock { state -> ProbeConnection? in
-            if let asker = state.askers[host] { return asker }
-            let asker = makeConnection(to: host, state)
-            state.askers[host] = asker
-            return asker
-        }
-        guard let asker else { return }
-        asker.ask(deadline: deadline) { [weak self] result in
-            guard let self else { return }
-            if case .failure(let failure) = result, let dial = failure.dial {
-                engine.noteProbeFailure(dial)
-            }
-            feed { state in
-                let now = Instant.now
-                switch result {
-                case .success(let answer):
-                    state.feedTopology {
-                        $0.answered(id, by: host, answer.topology, at: now, into: &$1)
-                    }
-                    if answer.isInRecovery {
-                        let generation = state.endpoint.generation
-                        state.endpoint.hostSeenAsReader(host, generation: generation)
-                    }
-                    self.beginIfKnown(&state)
-                case .failure:
-                    state.feedTopology { $0.failed(id, on: host, at: now, into: &$1) }
+        ask(host, on: \.askers, deadline) { [self] state, result in
+            let now = Instant.now
+            switch result {
+            case .success(let answer):
+                state.feedTopology {
+                    $0.answered(id, by: host, answer.topology, at: now, into: &$1)
                 }
+                if answer.isInRecovery {
+                    let generation = state.endpoint.generation
+                    state.endpoint.hostSeenAsReader(host, generation: generation)
+                }
+                beginIfKnown(&state)
+            case .failure:
+                state.feedTopology { $0.failed(id, on: host, at: now, into: &$1) }
             }
         }
     }
