@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 
 /// `pool-bench run`: a steady closed-loop load.
 struct RunCommand: AsyncParsableCommand {
@@ -37,6 +38,15 @@ struct RunCommand: AsyncParsableCommand {
     )
     var script: String?
 
+    @Option(
+        name: .customLong("set-up"),
+        help: ArgumentHelp("A file with SQL that is run once, before the load.", valueName: "file")
+    )
+    var setUp: String?
+
+    @Option(help: "How --mode transaction commits.")
+    var commit = CommitMode.plain
+
     @Option(help: "What one operation is.")
     var mode = LoadMode.exclusive
 
@@ -69,6 +79,9 @@ struct RunCommand: AsyncParsableCommand {
                 "--baseline \(name.rawValue): has no counterpart of --mode \(mode.rawValue)"
             )
         }
+        if commit == .verified, mode != .transaction {
+            throw ValidationError("--commit verified: needs --mode transaction")
+        }
         _ = try plan(seed: 0)
     }
 
@@ -93,6 +106,7 @@ struct RunCommand: AsyncParsableCommand {
             )
             let outcome: Result<BenchResult, any Error>
             do {
+                try await pool.prepare(plan)
                 outcome = .success(try await interruption.cancellable { try await session.run() })
             } catch {
                 outcome = .failure(error)
@@ -110,7 +124,16 @@ struct RunCommand: AsyncParsableCommand {
             poolSize: poolSize,
             duration: duration,
             pairs: pairs ?? (baseline.isEmpty ? 1 : 5),
-            seed: seed
+            seed: seed,
+            commit: commit,
+            setUp: try setUp.map(Self.text)
         )
+    }
+
+    private static func text(of path: String) throws -> String {
+        guard let data = FileManager.default.contents(atPath: path),
+            let text = String(bytes: data, encoding: .utf8)
+        else { throw ValidationError("--set-up \(path): the file can't be read as UTF-8") }
+        return text
     }
 }

@@ -76,6 +76,7 @@ import Testing
             (["--pairs", "0", "--baseline", "pgbench"], "--pairs 0: must be from 1 to 1000"),
             (["--mode", "sideways"], "sideways"),
             (["--baseline", "oracle"], "oracle"),
+            (["--commit", "verified"], "--commit verified: needs --mode transaction"),
             (["--mode", "idle", "--baseline", "libpq"], "no counterpart of --mode idle"),
             (["--baseline", "libpq", "--baseline", "libpq"], "once"),
             (["--script", "/does/not/exist"], "--script /does/not/exist"),

@@ -38,7 +38,7 @@ extension ConnectionPool.Configuration {
 }
 
 extension CommitMode {
-    fileprivate var commit: TransactionCommit {
+    var commit: TransactionCommit {
         switch self {
         case .plain: .plain
         case .verified: .verified

@@ -6,6 +6,7 @@ import PGPoolTesting
 struct BenchPool: Sendable {
     private let pool: ConnectionPool
     private let executor: (any TaskExecutor)?
+    private let commit: CommitMode
 
     init(url: String, plan: LoadPlan) throws {
         var configuration = try ConnectionPool.Configuration(
@@ -19,11 +20,21 @@ struct BenchPool: Sendable {
         configuration.seed = plan.seed
         pool = try ConnectionPool(configuration: configuration, logger: Self.logger)
         executor = plan.executor.preference
+        commit = plan.commit
     }
 
     private init(pool: ConnectionPool) {
         self.pool = pool
         executor = nil
+        commit = .plain
+    }
+
+    /// Makes what the load needs.
+    func prepare(_ plan: LoadPlan) async throws {
+        if let setUp = plan.setUp {
+            try await pool.withConnection { _ = try await $0.simpleQuery(setUp) }
+        }
+        try await pool.prepareDrill(plan.commit)
     }
 
     func target(for workload: Workload) -> LoadTarget {
@@ -32,7 +43,11 @@ struct BenchPool: Sendable {
         case .exclusive: target(ExclusiveOperation(pool: pool, workload: workload), workload)
         case .statement, .shared:
             target(StatementOperation(pool: pool, workload: workload), workload)
-        case .transaction: target(TransactionOperation(pool: pool, workload: workload), workload)
+        case .transaction:
+            target(
+                TransactionOperation(pool: pool, workload: workload, commit: commit.commit),
+                workload
+            )
         }
     }
 

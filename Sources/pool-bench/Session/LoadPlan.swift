@@ -9,6 +9,10 @@ struct LoadPlan: Equatable, Sendable {
     /// How many slices the load is cut into, with each baseline once after each of them.
     var pairs: Int
     var seed: UInt64
+    /// How transactions are committed.
+    var commit = CommitMode.plain
+    /// SQL that makes what the statement needs.
+    var setUp: String?
 
     var slice: Duration { duration / pairs }
 
@@ -22,7 +26,8 @@ struct LoadPlan: Equatable, Sendable {
             poolSize: poolSize,
             executor: executor,
             statement: workload.mode == .idle ? nil : workload.statement,
-            pairs: pairs
+            pairs: pairs,
+            commit: workload.mode == .transaction ? commit : nil
         )
     }
 }

@@ -45,9 +45,10 @@ struct StatementOperation: LoadOperation {
 struct TransactionOperation: LoadOperation {
     let pool: ConnectionPool
     let workload: Workload
+    let commit: TransactionCommit
 
     func perform(_ parameter: Int32, isTimed: Bool) async throws -> UInt64 {
-        try await pool.withTransaction { transaction in
+        try await pool.withTransaction(commit: commit) { transaction in
             try workload.check(await transaction.query(workload.query(parameter)), parameter)
         }
         return 0

@@ -1,0 +1,1 @@
+INSERT INTO payment (amount) VALUES ($1)
