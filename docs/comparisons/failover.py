@@ -102,15 +102,18 @@ def play(program, client, fault, workers, limit):
 
 def pgpool(bench, fault, workers, rounds):
     """The same figures from pool-bench, whose rounds share one cluster."""
-    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+    # The bench puts a new file in the place of an old one, so the path is opened afterwards.
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "result.json")
         done = subprocess.run(
             [bench, "failover", "--fault", fault, "--rounds", str(rounds), "--workers", str(workers),
              "--pool-size", str(workers), "--commit", "verified",
-             "--promote-after", f"{PROMOTE_AFTER}s", "--json", file.name],
+             "--promote-after", f"{PROMOTE_AFTER}s", "--json", path],
             stdout=subprocess.DEVNULL, check=False)
         if done.returncode not in (0, 1):
             sys.exit(f"pool-bench: exit status {done.returncode}")
-        result = json.load(file)
+        with open(path, encoding="utf-8") as file:
+            result = json.load(file)
     played = [Round(r["failed_operations"], r["first_write_ms"] if r["recovered"] else None,
                     0, 0, r["unknown"], 0) for r in result["rounds"]]
     total = Round(sum(result["errors"].values()), None, result.get("lost", 0),
