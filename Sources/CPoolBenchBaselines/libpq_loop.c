@@ -1,5 +1,5 @@
 // A minimal closed loop over libpq and epoll: one thread, some connections, on each of them one
-// prepared statement a round trip, in binary. It is what a pool's overhead is measured against, so
+// prepared statement a round trip, in binary, or many in a pipeline. It is what a pool's overhead is measured against, so
 // it does nothing that a correct loop could leave out, and allocates nothing of its own per operation.
 
 #define _GNU_SOURCE
@@ -8,12 +8,15 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <libpq-fe.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,7 +29,10 @@ static const char *const step_names[] = {"pool_bench_begin", "pool_bench", "pool
 typedef struct {
     PGconn *pg;
     int step;
-    int32_t parameter;
+    /// The parameters of the statements under way: a ring, of which `first` is the oldest.
+    int32_t *parameters;
+    int first;
+    int count;
     int is_busy;
 } connection;
 
@@ -88,7 +94,10 @@ static int open_connection(loop *loop, connection *connection) {
         && (prepare(loop, connection->pg, STEP_BEGIN, "begin", 0)
             || prepare(loop, connection->pg, STEP_COMMIT, "commit", 0)))
         return -1;
-    if (PQsetnonblocking(connection->pg, 1)) {
+    connection->parameters = calloc((size_t)options->depth, sizeof *connection->parameters);
+    if (!connection->parameters) return fail(loop, "memory", strerror(ENOMEM));
+    if (PQsetnonblocking(connection->pg, 1)
+        || (options->depth > 1 && !PQenterPipelineMode(connection->pg))) {
         return fail(loop, "connect", PQerrorMessage(connection->pg));
     }
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
@@ -116,15 +125,36 @@ static int send_step(loop *loop, connection *connection) {
     const int lengths[] = {sizeof value}, formats[] = {1};
     int parameters = 0;
     if (connection->step == STEP_STATEMENT && loop->options->has_parameter) {
-        connection->parameter = draw(loop);
-        value = htonl((uint32_t)connection->parameter);
+        int32_t drawn = draw(loop);
+        connection->parameters[(connection->first + connection->count) % loop->options->depth] =
+            drawn;
+        value = htonl((uint32_t)drawn);
         parameters = 1;
     }
     if (!PQsendQueryPrepared(connection->pg, step_names[connection->step], parameters, values,
                              lengths, formats, 1)) {
         return fail(loop, "send", PQerrorMessage(connection->pg));
     }
+    connection->count++;
+    if (loop->options->depth > 1 && !PQpipelineSync(connection->pg)) {
+        return fail(loop, "send", PQerrorMessage(connection->pg));
+    }
     return flush(loop, connection);
+}
+
+static void cork(connection *connection, int value) {
+    setsockopt(PQsocket(connection->pg), IPPROTO_TCP, TCP_CORK, &value, sizeof value);
+}
+
+/// Sends as many statements as are still missing, in one segment.
+static int refill(loop *loop, connection *connection) {
+    if (loop->is_ending || connection->count == loop->options->depth) return 0;
+    cork(connection, 1);
+    while (connection->count < loop->options->depth) {
+        if (send_step(loop, connection)) return -1;
+    }
+    cork(connection, 0);
+    return 0;
 }
 
 static int begin_operation(loop *loop, connection *connection) {
@@ -133,7 +163,7 @@ static int begin_operation(loop *loop, connection *connection) {
         connection->is_busy = 1;
         loop->busy++;
     }
-    return send_step(loop, connection);
+    return loop->options->depth > 1 ? refill(loop, connection) : send_step(loop, connection);
 }
 
 static int check(loop *loop, connection *connection, const PGresult *result) {
@@ -146,18 +176,23 @@ static int check(loop *loop, connection *connection, const PGresult *result) {
     if (PQntuples(result) == 1 && PQgetlength(result, 0, 0) == (int)sizeof value) {
         memcpy(&value, PQgetvalue(result, 0, 0), sizeof value);
     }
-    return (int32_t)ntohl(value) == connection->parameter ? 0
-                                                          : fail(loop, "statement", "wrong answer");
+    int is_right = (int32_t)ntohl(value) == connection->parameters[connection->first];
+    return is_right ? 0 : fail(loop, "statement", "wrong answer");
 }
 
 /// A step's answer is complete: go on with the operation, or begin the next one.
 static int finish_step(loop *loop, connection *connection) {
+    connection->first = (connection->first + 1) % loop->options->depth;
+    connection->count--;
     if (loop->options->is_transaction && connection->step != STEP_COMMIT) {
         connection->step++;
         return send_step(loop, connection);
     }
     loop->result->operations++;
-    if (!loop->is_ending) return begin_operation(loop, connection);
+    if (!loop->is_ending) {
+        return loop->options->depth > 1 ? 0 : begin_operation(loop, connection);
+    }
+    if (connection->count > 0) return 0;
     connection->is_busy = 0;
     loop->busy--;
     return 0;
@@ -167,17 +202,18 @@ static int receive(loop *loop, connection *connection) {
     if (!PQconsumeInput(connection->pg)) {
         return fail(loop, "receive", PQerrorMessage(connection->pg));
     }
-    while (connection->is_busy && !PQisBusy(connection->pg)) {
+    int is_pipeline = loop->options->depth > 1;
+    while (connection->count > 0 && !PQisBusy(connection->pg)) {
         PGresult *result = PQgetResult(connection->pg);
-        if (!result) {
-            if (finish_step(loop, connection)) return -1;
-            continue;
-        }
-        int failed = check(loop, connection, result);
+        int is_end = is_pipeline ? PQresultStatus(result) == PGRES_PIPELINE_SYNC : !result;
+        // In a pipeline no result comes between two statements.
+        int failed = is_end   ? finish_step(loop, connection)
+                     : result ? check(loop, connection, result)
+                              : 0;
         PQclear(result);
         if (failed) return -1;
     }
-    return 0;
+    return is_pipeline ? refill(loop, connection) : 0;
 }
 
 static int run(loop *loop) {
@@ -239,6 +275,7 @@ int pool_bench_libpq_run(const pool_bench_libpq_options *options, pool_bench_lib
     }
     for (int i = 0; loop.connections && i < options->connections; i++) {
         if (loop.connections[i].pg) PQfinish(loop.connections[i].pg);
+        free(loop.connections[i].parameters);
     }
     free(loop.connections);
     if (loop.epoll >= 0) close(loop.epoll);

@@ -9,9 +9,12 @@ struct RunCommand: AsyncParsableCommand {
         discussion: """
             Modes: idle acquires and releases; exclusive is withConnection around one statement; \
             statement is pool.query on a connection of its own; shared is pool.query, which shares \
-            connections when all are taken; transaction is a transaction of one statement. Baselines run \
+            connections when all are taken; transaction is a transaction of one statement; mixed is \
+            shared for nine workers in ten and transactions of 5 ms for the tenth, whose waits are what \
+            acquire tells; mixed-exclusive is the same without sharing. Baselines run \
             on the same server with as many connections, interleaved: the load is cut into --pairs \
-            slices, after each of which every baseline runs as long; a ratio is the pairs' median.
+            slices, after each of which every baseline runs as long; a ratio is the pairs' median. In \
+            shared mode pgbench, libpq and pgxpool get 16 connections at least.
             """
     )
 
@@ -88,7 +91,7 @@ struct RunCommand: AsyncParsableCommand {
     mutating func run() async throws {
         let plan = try plan(seed: load.seed ?? UInt64(UInt32.random(in: 0 ... .max)))
         let names = baseline
-        try await Scene.play(load, connections: 2 * poolSize) { server, interruption in
+        try await Scene.play(load, connections: 2 * max(16, poolSize)) { server, interruption in
             let pool = try BenchPool(url: server.url, plan: plan)
             let task = BaselineTask(
                 connectionString: server.url,

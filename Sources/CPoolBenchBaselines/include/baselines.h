@@ -17,6 +17,9 @@ typedef struct {
     int32_t parameter_min;
     int32_t parameter_max;
     int connections;
+    /// Statements under way on each connection. More than one are pipelined, each with a sync of its
+    /// own, and those that are sent together leave in one segment; not for transactions.
+    int depth;
     double seconds;
     uint64_t seed;
     /// A descriptor that becomes readable when the loop is to stop early, or -1.

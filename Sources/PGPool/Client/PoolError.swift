@@ -94,21 +94,24 @@ public struct PoolError: Error, Sendable {
     }
 
     /// What went wrong.
-    public let code: Code
+    public var code: Code { boxed.value.code }
     /// Whether the caller's work may be repeated.
-    public let failureClass: FailureClass
+    public var failureClass: FailureClass { boxed.value.failureClass }
     /// What happened, in a sentence.
-    public let message: String
+    public var message: String { boxed.value.message }
     /// Where the caller stood when it gave up.
-    public let phase: Phase?
+    public var phase: Phase? { boxed.value.phase }
     /// How long the caller had waited.
-    public let waited: Duration
+    public var waited: Duration { boxed.value.waited }
     /// The pool at that moment.
-    public let snapshot: PoolSnapshot
+    public var snapshot: PoolSnapshot { boxed.value.snapshot }
     /// The last attempt to open a connection that failed, since the last that succeeded.
-    public let lastConnectFailure: ConnectFailure?
+    public var lastConnectFailure: ConnectFailure? { boxed.value.lastConnectFailure }
     /// Who held connections, for how long; the longest first.
-    public let holders: [Holder]
+    public var holders: [Holder] { boxed.value.holders }
+
+    /// One reference: errors lie where there is hardly ever one.
+    private let boxed: Boxed<Fields>
 
     init(
         _ code: Code,
@@ -120,14 +123,18 @@ public struct PoolError: Error, Sendable {
         lastConnectFailure: ConnectFailure? = nil,
         holders: [Holder] = []
     ) {
-        self.code = code
-        self.message = message
-        self.failureClass = failureClass
-        self.phase = phase
-        self.waited = waited
-        self.snapshot = snapshot
-        self.lastConnectFailure = lastConnectFailure
-        self.holders = holders
+        boxed = Boxed(
+            Fields(
+                code: code,
+                failureClass: failureClass,
+                message: message,
+                phase: phase,
+                waited: waited,
+                snapshot: snapshot,
+                lastConnectFailure: lastConnectFailure,
+                holders: holders
+            )
+        )
     }
 
     /// What the server's code says of the last failed connect, if there was one.
@@ -156,5 +163,18 @@ extension Duration {
     var brief: String {
         let milliseconds = wholeNanoseconds / 1_000_000
         return milliseconds < 10_000 ? "\(milliseconds) ms" : "\(milliseconds / 1_000) s"
+    }
+}
+
+extension PoolError {
+    private struct Fields {
+        let code: Code
+        let failureClass: FailureClass
+        let message: String
+        let phase: Phase?
+        let waited: Duration
+        let snapshot: PoolSnapshot
+        let lastConnectFailure: ConnectFailure?
+        let holders: [Holder]
     }
 }

@@ -47,13 +47,15 @@ public final class Reactor: TaskExecutor {
         var free: [Int] = []
         var timers = Heap<Timer>()
         var jobs: [ReactorJob] = []
+        /// Sessions whose inboxes other threads could not empty.
+        var unsent: [Session] = []
         /// Until when the thread sleeps; `nil` while it is awake.
         var sleepsUntil: Instant?
         var isShutDown = false
     }
 
     // Proof: only the reactor's own thread uses it.
-    nonisolated(unsafe) private var corked: [Session] = []
+    nonisolated(unsafe) private var unsent: [Session] = []
     private let poller: any Poller
     private let state = Mutex(State())
     let crew: ReactorCrew?
@@ -206,9 +208,13 @@ public final class Reactor: TaskExecutor {
             // All answers are read before the next statements are sent: each send lets another
             // thread in, which would break up the batch.
             for operation in batch.arrived { operation.complete() }
-            uncork()
-            batch.finished.append(contentsOf: batch.arrived)
-            batch.arrived.removeAll(keepingCapacity: true)
+            sendUnsent()
+            if batch.finished.isEmpty {
+                swap(&batch.finished, &batch.arrived)
+            } else {
+                batch.finished.append(contentsOf: batch.arrived)
+                batch.arrived.removeAll(keepingCapacity: true)
+            }
             // Waking a task costs more than all the rest if its thread sleeps, so tasks are woken
             // together, when no socket has more to say or enough of them wait.
             if isQuiet || batch.finished.count >= Self.wakeUpBatch {
@@ -217,21 +223,37 @@ public final class Reactor: TaskExecutor {
             }
             if batch.jobs.count >= Self.sharedBatch { crew?.share(&batch.jobs) }
             for job in batch.jobs { job.run() }
-            uncork()
+            sendUnsent()
             batch.jobs.removeAll(keepingCapacity: true)
         }
         poller.close()
     }
 
-    /// Calls the session's `uncork` when this thread has worked off its batch. To be called on it.
-    func uncorkLater(_ session: Session) {
-        corked.append(session)
+    /// Calls the session's `sendInbox` when this thread has worked off its batch. To be called on it.
+    func sendLater(_ session: Session) {
+        unsent.append(session)
     }
 
-    private func uncork() {
-        guard !corked.isEmpty else { return }
-        for session in corked { session.uncork() }
-        corked.removeAll(keepingCapacity: true)
+    /// Calls the session's `sendInbox` on this reactor's thread.
+    func sendSoon(_ session: Session) {
+        let mustWake = state.withLock { state in
+            state.unsent.append(session)
+            return wakesForWork(&state)
+        }
+        if mustWake { poller.wakeUp() }
+    }
+
+    private func sendUnsent() {
+        guard !unsent.isEmpty else { return }
+        for session in unsent {
+            // Another's thread is reading from it, most likely, and can go on with that.
+            if session.reactor === self {
+                session.sendInbox()
+            } else if !session.sendInboxIfFree() {
+                session.reactor.sendSoon(session)
+            }
+        }
+        unsent.removeAll(keepingCapacity: true)
     }
 
     /// Tasks that are woken together at the most.
@@ -258,6 +280,10 @@ public final class Reactor: TaskExecutor {
             collectReady(batch.ready, from: state, into: &batch.calls)
             if !state.timers.isEmpty { collectDue(at: .now, from: &state, into: &batch.calls) }
             swap(&state.jobs, &batch.jobs)
+            if !state.unsent.isEmpty {
+                unsent += state.unsent
+                state.unsent.removeAll()
+            }
             return !state.isShutDown
         }
     }
@@ -266,7 +292,7 @@ public final class Reactor: TaskExecutor {
     private func prepareToSleep() -> Int32? {
         state.withLock { state in
             if state.isShutDown { return nil }
-            if !state.jobs.isEmpty { return 0 }
+            if !state.jobs.isEmpty || !state.unsent.isEmpty { return 0 }
             guard let first = state.timers.min else {
                 state.sleepsUntil = .distantFuture
                 return -1

@@ -47,7 +47,7 @@ extension Session {
     ) -> Bool {
         // Before version 17, libpq sends at every sync: without this, a packet for each statement.
         setCork(1, state)
-        defer { if !state.isCorked { setCork(0, state) } }
+        defer { setCork(0, state) }
         let end = min(batch.nextToSend + Self.statementsPerTurn, batch.items.count)
         while batch.nextToSend < end {
             guard send(batch.nextToSend, of: batch, operation, connection, &state) else {

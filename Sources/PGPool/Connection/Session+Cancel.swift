@@ -36,7 +36,9 @@ extension Session {
     func abandon(_ operation: Operation) {
         enum Place { case elsewhere, pending, sent }
         var request: CancelRequest?
+        var refused: [Operation] = []
         let place = state.withLock { state -> Place in
+            takeInbox(&state, into: &refused)
             operation.isCancelled = true
             guard operation.outcome == nil else { return .elsewhere }
             if let index = state.pending.firstIndex(where: { $0 === operation }) {
@@ -53,6 +55,7 @@ extension Session {
             return .sent
         }
         if let request { send(request) }
+        for operation in refused { operation.finish() }
         switch place {
         case .elsewhere: break
         case .pending: operation.finish()

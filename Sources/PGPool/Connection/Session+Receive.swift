@@ -9,6 +9,8 @@ extension Session {
     func receive(_ readiness: Readiness, _ finished: inout [Operation]) {
         var news = News()
         var isGone = false
+        let first = finished.count
+        var condition = SessionCondition.clean
         state.withLock { state in
             guard let connection = state.connection else {
                 isGone = state.lingering >= 0 && lingeringEnded(&state)
@@ -23,9 +25,19 @@ extension Session {
                 flush(connection, &state)
             }
             news = digest(connection, &state, into: &finished)
+            condition = sharedCondition(state)
         }
         tell(news)
+        giveBack(finished[first...], condition)
         if isGone { events.sessionClosed(self) }
+    }
+
+    /// Gives back the leases of statements that shared, all at once: the pool's lock costs more than
+    /// what it guards.
+    private func giveBack(_ answered: ArraySlice<Operation>, _ condition: SessionCondition) {
+        guard !answered.isEmpty, answered.allSatisfy(\.isShared) else { return }
+        events.sessionAnswered(self, answered, condition)
+        for operation in answered { operation.completion = nil }
     }
 
     /// What reading brought that is to be told without the lock.
@@ -63,6 +75,7 @@ extension Session {
         if let exchange = state.open?.exchange, exchange.hasProgress {
             news.progress = exchange.signal
         }
+        takeInbox(&state, into: &finished)
         guard state.isLost, !state.isClosing else {
             sendPending(&state)
             return news

@@ -19,9 +19,7 @@ extension Session {
             }
             if operation.exchange != nil { state.open = operation }
             if mayFollow(operation, state) {
-                if operation.isShared { cork(&state) }
                 send(operation, &state)
-                if operation.isShared { noteRefill(&state) }
             } else {
                 state.pending.append(operation)
             }
@@ -34,7 +32,7 @@ extension Session {
         for operation in finished { operation.finish() }
     }
 
-    private func refusal(
+    func refusal(
         of operation: Operation,
         _ lease: UInt64?,
         _ state: State
@@ -52,14 +50,11 @@ extension Session {
 
     /// Whether the statement can be sent right behind what was sent before it.
     private func mayFollow(_ operation: Operation, _ state: State) -> Bool {
-        guard !state.mustSettle, state.pending.isEmpty,
-            !operation.isShared || state.sent.count <= state.refillAt
-        else { return false }
-        return mayJoin(operation, state)
+        !state.mustSettle && state.pending.isEmpty && mayJoin(operation, state)
     }
 
     /// Whether libpq's mode and what was sent last allow it to be sent now.
-    private func mayJoin(_ operation: Operation, _ state: State) -> Bool {
+    func mayJoin(_ operation: Operation, _ state: State) -> Bool {
         guard let last = state.sent.last else { return true }
         // If BEGIN fails, what follows in a segment of its own would be committed by itself.
         return operation.kind == .extended && state.isPipelining && operation.exchange == nil
@@ -74,12 +69,10 @@ extension Session {
             settleIfPossible(&state)
             return
         }
-        let isShared = state.pending.first?.isShared ?? false
-        if isShared {
-            guard state.sent.count <= state.refillAt else { return }
-            cork(&state)
+        if state.pending.first?.isShared ?? false {
+            sendShared(&state)
+            return
         }
-        defer { if isShared { noteRefill(&state) } }
         while let next = state.pending.first {
             // Rows come one by one only of a statement that is first.
             guard mayJoin(next, state) else { return }
@@ -87,11 +80,6 @@ extension Session {
             send(next, &state)
             if state.isLost { return }
         }
-    }
-
-    /// The next batch follows when half of what is under way now is answered.
-    private func noteRefill(_ state: inout State) {
-        state.refillAt = max(Self.smallBatch, state.sent.count / 2)
     }
 
     func send(_ operation: Operation, _ state: inout State) {

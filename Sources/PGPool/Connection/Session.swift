@@ -16,8 +16,6 @@ final class Session: ReactorHandler {
         var descriptor: Int32
         var isPipelining = false
         var wantsToWrite = false
-        /// The system holds back what is sent.
-        var isCorked = false
         /// Sent, in the order in which their answers come.
         var sent = Deque<Operation>()
         /// To be sent when what was sent is answered.
@@ -64,6 +62,9 @@ final class Session: ReactorHandler {
     let reactor: Reactor
     let events: any SessionEvents
     let state: Mutex<State>
+    /// Statements that share and are still to be put behind what is to be sent. Its lock is held
+    /// only for that, inside the other one or alone.
+    let inbox = Mutex<[Operation]>([])
     /// The server process's id, as the server told at login.
     let backendPID: Int32
     let serverVersion: Int
@@ -173,11 +174,13 @@ final class Session: ReactorHandler {
 
     /// In what condition the session is after one of the statements that share it.
     func sharedCondition() -> SessionCondition {
-        state.withLock { state in
-            guard state.connection != nil, !state.isLost else { return .lost }
-            if state.sent.isEmpty, state.pending.isEmpty { return condition(state) }
-            return state.isDirty ? .needsReset : .clean
-        }
+        state.withLock { sharedCondition($0) }
+    }
+
+    func sharedCondition(_ state: State) -> SessionCondition {
+        guard state.connection != nil, !state.isLost else { return .lost }
+        if state.sent.isEmpty, state.pending.isEmpty { return condition(state) }
+        return state.isDirty ? .needsReset : .clean
     }
 
     /// Whether the session is inside a transaction block.

@@ -4,6 +4,12 @@ internal import PGPoolCore
 protocol SessionEvents: AnyObject, Sendable {
     /// The connection is no longer usable, though nobody closed it.
     func sessionLost(_ session: Session, _ error: PostgresError)
+    /// Statements that share the connection are answered: it has room for as many others.
+    func sessionAnswered(
+        _ session: Session,
+        _ statements: ArraySlice<Operation>,
+        _ condition: SessionCondition
+    )
     /// An error that the connection survives speaks against its host.
     func sessionDoubts(_ session: Session, _ verdict: FailureVerdict)
     /// Its socket is closed and the server has let it go, or had a second to.
@@ -15,6 +21,13 @@ protocol SessionEvents: AnyObject, Sendable {
 }
 
 extension SessionEvents {
+    /// Only a pool's connections are shared.
+    func sessionAnswered(
+        _ session: Session,
+        _ statements: ArraySlice<Operation>,
+        _ condition: SessionCondition
+    ) {}
+
     func sessionDoubts(_ session: Session, _ verdict: FailureVerdict) {}
 
     /// A lease's own LISTEN reaches nobody: ``ConnectionPool`` has listeners for it.

@@ -43,6 +43,15 @@ struct StatementCache {
 
     mutating func lookUp(_ query: Query) -> Lookup {
         let values = query.parameters.values
+        // Most statements follow one like them: that takes no hashing.
+        if !entries.isEmpty, Self.fits(entries[newest], values),
+            entries[newest].text == StatementKey(query.sql)
+        {
+            return .prepared(
+                name: entries[newest].name,
+                changesSession: entries[newest].changesSession
+            )
+        }
         if let place = places[StatementKey(query.sql)]?
             .first(where: { Self.fits(entries[$0], values) })
         {

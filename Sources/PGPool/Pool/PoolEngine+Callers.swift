@@ -59,7 +59,8 @@ extension PoolEngine {
             case .granted(let id):
                 let lease =
                     isShareable
-                    ? state.joinLease(id, at: now) : state.beginLease(id, site, task, at: now)
+                    ? state.joinLease(id, at: now)
+                    : state.beginLease(id, site, task, isStatement: run != nil, at: now)
                 answer =
                     lease.map { .lease($0) }
                     ?? .refused(refusal(.shutDown, site, nil, at: now, state))
@@ -89,10 +90,10 @@ extension PoolEngine {
     /// The connection of this pool that the present task holds, or a task that it is a child of.
     private func heldLease(_ task: UInt, _ state: State) -> ConnectionID? {
         guard configuration.acquire.detectsNesting else { return nil }
-        for case let connection? in state.connections
-        where task != 0 && connection.site != nil && connection.task == task {
-            return connection.id
+        if task != 0, let slot = state.holders.firstIndex(of: task) {
+            return state.connections[slot]?.id
         }
+        guard state.boundLeases > 0 else { return nil }
         var held = HeldLease.current
         let engine = ObjectIdentifier(self)
         while let lease = held {
@@ -165,7 +166,7 @@ extension PoolEngine {
         var effects = PoolEffects()
         let leasedAt = state.withLock { state in
             let leasedAt = connection.leasedAt
-            connection.site = nil
+            state.endLease(connection)
             state.machine.release(
                 connection.id,
                 Self.outcome(condition),
@@ -179,22 +180,40 @@ extension PoolEngine {
         observe(.leaseReleased(useTime: now - leasedAt))
     }
 
-    /// A statement that may have neighbours is over.
+    /// A statement that may have neighbours is over, and was never sent.
     private func releaseShared(_ lease: Lease) {
-        let condition = lease.session.sharedCondition()
+        releaseShared(lease.connection.id, 1, lease.session.sharedCondition())
+        observe(.leaseReleased(useTime: .now - lease.sharedAt))
+    }
+
+    /// Statements that share a connection are answered.
+    func sessionAnswered(
+        _ session: Session,
+        _ statements: ArraySlice<Operation>,
+        _ condition: SessionCondition
+    ) {
+        releaseShared(session.id, statements.count, condition)
+        guard !observers.isEmpty else { return }
+        for case let run as StatementRun in statements.lazy.compactMap(\.completion) {
+            if let lease = run.lease { observe(.leaseReleased(useTime: .now - lease.sharedAt)) }
+        }
+    }
+
+    private func releaseShared(_ id: ConnectionID, _ count: Int, _ condition: SessionCondition) {
         let now = Instant.now
         var effects = PoolEffects()
         state.withLock { state in
-            state.machine.releaseShared(
-                lease.connection.id,
-                Self.outcome(condition),
-                at: now,
-                into: &state.actions
-            )
+            for _ in 0..<count {
+                state.machine.releaseShared(
+                    id,
+                    Self.outcome(condition),
+                    at: now,
+                    into: &state.actions
+                )
+            }
             if !state.actions.isEmpty { collect(&state, into: &effects) }
         }
         if !effects.isEmpty { perform(effects) }
-        observe(.leaseReleased(useTime: now - lease.sharedAt))
     }
 
     private static func outcome(_ condition: SessionCondition) -> ReleaseOutcome {

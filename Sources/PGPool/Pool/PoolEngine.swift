@@ -13,6 +13,10 @@ final class PoolEngine: Sendable {
         var actions: [PoolAction] = []
         /// By slot.
         var connections: [PooledConnection?] = []
+        /// The tasks that hold them, by slot; 0 where none does.
+        var holders: [UInt] = []
+        /// Leases that their tasks, and children of these, can find again.
+        var boundLeases = 0
         var waiters: [Waiter?] = []
         var timerToken: ReactorToken?
         var lastConnectFailure: PoolError.ConnectFailure?
@@ -115,9 +119,14 @@ final class PoolEngine: Sendable {
         case .grant(let id, let waiterID):
             guard let waiter = state.takeWaiter(waiterID) else { return }
             let now = Instant.now
-            guard let lease = state.beginLease(id, waiter.site, waiter.task, at: now) else {
-                return
-            }
+            let lease = state.beginLease(
+                id,
+                waiter.site,
+                waiter.task,
+                isStatement: waiter.statement != nil,
+                at: now
+            )
+            guard let lease else { return }
             waiter.outcome = .success(lease)
             effects.append(.resume(waiter, waiter.continuation, now - waiter.enqueuedAt))
         case .join(let id, let waiterID):
@@ -189,30 +198,45 @@ extension PoolEngine.State {
 
     mutating func insert(_ connection: PooledConnection) {
         let index = Int(connection.id.index)
-        while connections.count <= index { connections.append(nil) }
+        while connections.count <= index {
+            connections.append(nil)
+            holders.append(0)
+        }
         connections[index] = connection
     }
 
     mutating func remove(_ id: ConnectionID) {
-        if connection(id) != nil { connections[Int(id.index)] = nil }
+        guard connection(id) != nil else { return }
+        connections[Int(id.index)] = nil
+        holders[Int(id.index)] = 0
     }
 
-    func beginLease(
+    mutating func beginLease(
         _ id: ConnectionID,
         _ site: RawCallSite,
         _ task: UInt,
+        isStatement: Bool,
         at now: Instant
     ) -> Lease? {
         guard let connection = connection(id), let session = connection.session else { return nil }
         connection.leasedAt = now
         connection.site = site
-        connection.task = task
+        holders[Int(id.index)] = task
+        connection.isBound = machine.isFull && !isStatement
+        if connection.isBound { boundLeases += 1 }
         return Lease(
             connection: connection,
             session: session,
             number: session.beginLease(),
-            filledPool: machine.isFull
+            filledPool: connection.isBound
         )
+    }
+
+    mutating func endLease(_ connection: PooledConnection) {
+        connection.site = nil
+        if self.connection(connection.id) != nil { holders[Int(connection.id.index)] = 0 }
+        if connection.isBound { boundLeases -= 1 }
+        connection.isBound = false
     }
 
     /// The right to run one statement on a connection that may carry others.

@@ -14,8 +14,8 @@ final class PooledConnection: @unchecked Sendable {
     var leasedAt = Instant(nanoseconds: 0)
     /// Who has it; nil while nobody does.
     var site: RawCallSite?
-    /// The task that acquired it; only compared, never followed.
-    var task: UInt = 0
+    /// Whether its lease filled the pool: the task that has it can then find it again.
+    var isBound = false
     /// What the task that has it finds again in itself and its children, if it holds nothing else.
     let held: HeldLease
 

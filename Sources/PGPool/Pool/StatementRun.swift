@@ -43,7 +43,11 @@ final class StatementRun: OperationCompletion {
             stage.withLock { $0 = .leased(lease) }
             operation.isShared = lease.isShared
             if isCancelled.load(ordering: .acquiring) { cancel(on: lease) }
-            lease.session.submit(operation, lease: lease.isShared ? nil : lease.number)
+            if lease.isShared {
+                lease.session.share(operation)
+            } else {
+                lease.session.submit(operation, lease: lease.number)
+            }
         case .failure(let error)?:
             end(with: error)
         case nil:
@@ -85,13 +89,17 @@ final class StatementRun: OperationCompletion {
         }
     }
 
+    /// What it runs by, once it has a connection.
+    var lease: Lease? {
+        stage.withLock { stage in
+            if case .leased(let lease) = stage { lease } else { nil }
+        }
+    }
+
     /// The answer is here: the connection goes on to the next before this task wakes.
     func operationFinished(_ operation: Operation) {
-        let lease = stage.withLock { stage -> Lease? in
-            defer { stage = .over }
-            if case .leased(let lease) = stage { return lease }
-            return nil
-        }
+        let lease = lease
+        stage.withLock { $0 = .over }
         if let lease { engine.release(lease) }
     }
 }

@@ -6,36 +6,39 @@ public import PGPoolCore
 /// and detail quote of the data is in ``message`` and ``detail`` only.
 public struct PostgresError: Error, Sendable {
     /// What the server's five-character code says; `nil` when the connection was lost without one.
-    public let sqlState: SQLState?
+    public var sqlState: SQLState? { boxed.value.sqlState }
     /// `ERROR`, `FATAL` or `PANIC`, not translated.
-    public let severity: String
+    public var severity: String { boxed.value.severity }
     /// The server's primary message. It may quote values.
-    public let message: String
+    public var message: String { boxed.value.message }
     /// The server's further detail. It may quote values.
-    public let detail: String?
+    public var detail: String? { boxed.value.detail }
     /// The server's advice.
-    public let hint: String?
+    public var hint: String? { boxed.value.hint }
     /// The constraint that was violated, if that is what happened.
-    public let constraint: String?
+    public var constraint: String? { boxed.value.constraint }
     /// The schema and the table that it is about.
-    public let schema: String?
+    public var schema: String? { boxed.value.schema }
     /// The table that it is about.
-    public let table: String?
+    public var table: String? { boxed.value.table }
     /// The column that it is about.
-    public let column: String?
+    public var column: String? { boxed.value.column }
     /// Where in the statement, in characters from 1.
-    public let position: Int?
+    public var position: Int? { boxed.value.position }
     /// Whether the work may be repeated.
-    public let failureClass: FailureClass
+    public var failureClass: FailureClass { boxed.value.failureClass }
     /// Whether a part of the statement's work is committed and stays, though it failed: CALL, DO,
     /// VACUUM, CREATE INDEX CONCURRENTLY and several statements in one string may do that outside a
     /// transaction. Its class is `deterministic` then, since repeating would repeat that part.
-    public let mayBePartial: Bool
+    public var mayBePartial: Bool { boxed.value.mayBePartial }
     /// What the outcome of a transaction whose commit was to be verified can be asked by later; see
     /// ``ConnectionPool/resolve(_:timeout:fileID:line:)``. `nil` for all other errors.
-    public let commitToken: CommitToken?
+    public var commitToken: CommitToken? { boxed.value.commitToken }
     /// The statement's text, without its parameters' values.
-    public let sql: String?
+    public var sql: String? { boxed.value.sql }
+
+    /// One reference: errors lie where there is hardly ever one.
+    private let boxed: Boxed<Fields>
 
     package init(
         sqlState: SQLState?,
@@ -53,40 +56,34 @@ public struct PostgresError: Error, Sendable {
         commitToken: CommitToken? = nil,
         sql: String? = nil
     ) {
-        self.sqlState = sqlState
-        self.severity = severity
-        self.message = message
-        self.detail = detail
-        self.hint = hint
-        self.constraint = constraint
-        self.schema = schema
-        self.table = table
-        self.column = column
-        self.position = position
-        self.failureClass = failureClass
-        self.mayBePartial = mayBePartial
-        self.commitToken = commitToken
-        self.sql = sql
+        boxed = Boxed(
+            Fields(
+                sqlState: sqlState,
+                severity: severity,
+                message: message,
+                detail: detail,
+                hint: hint,
+                constraint: constraint,
+                schema: schema,
+                table: table,
+                column: column,
+                position: position,
+                failureClass: failureClass,
+                mayBePartial: mayBePartial,
+                commitToken: commitToken,
+                sql: sql
+            )
+        )
     }
+
+    private init(boxed: Boxed<Fields>) { self.boxed = boxed }
 
     /// The same, with another class and token.
     func with(_ failureClass: FailureClass, token: CommitToken?) -> PostgresError {
-        PostgresError(
-            sqlState: sqlState,
-            severity: severity,
-            message: message,
-            detail: detail,
-            hint: hint,
-            constraint: constraint,
-            schema: schema,
-            table: table,
-            column: column,
-            position: position,
-            failureClass: failureClass,
-            mayBePartial: mayBePartial,
-            commitToken: token,
-            sql: sql
-        )
+        var fields = boxed.value
+        fields.failureClass = failureClass
+        fields.commitToken = token
+        return PostgresError(boxed: Boxed(fields))
     }
 
     /// Whether the server ended the session with this message.
@@ -110,5 +107,24 @@ extension PostgresError: CustomStringConvertible, CustomDebugStringConvertible {
     /// The description, and the server's message and the statement's text.
     public var debugDescription: String {
         "\(description): \(message)" + (sql.map { " in: \($0)" } ?? "")
+    }
+}
+
+extension PostgresError {
+    private struct Fields {
+        let sqlState: SQLState?
+        let severity: String
+        let message: String
+        let detail: String?
+        let hint: String?
+        let constraint: String?
+        let schema: String?
+        let table: String?
+        let column: String?
+        let position: Int?
+        var failureClass: FailureClass
+        let mayBePartial: Bool
+        var commitToken: CommitToken?
+        let sql: String?
     }
 }

@@ -21,15 +21,22 @@ struct BaselineSlice: Equatable, Sendable {
 struct BaselineTask: Sendable {
     let connectionString: String
     let workload: Workload
-    let connections: Int
+    var connections: Int
     let workers: Int
     let seed: UInt64
     let stop: StopSignal
 
     func make(_ name: BaselineName) -> any Baseline {
+        var task = self
+        task.connections = name.connections(workload.mode, poolSize: connections)
+        return task.baseline(name)
+    }
+
+    private func baseline(_ name: BaselineName) -> any Baseline {
         switch name {
         case .pgbench: PgbenchBaseline(task: self)
-        case .libpq: LibpqBaseline(task: self)
+        case .libpq: LibpqBaseline(name: name, depth: 1, task: self)
+        case .libpqPipeline: LibpqBaseline(name: name, depth: 64, task: self)
         case .pgxpool: PgxpoolBaseline(task: self)
         }
     }

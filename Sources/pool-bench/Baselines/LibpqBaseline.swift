@@ -3,7 +3,9 @@ import Foundation
 
 /// The minimal C loop over libpq and epoll, on a thread of its own in this process.
 struct LibpqBaseline: Baseline {
-    let name = BaselineName.libpq
+    let name: BaselineName
+    /// Statements under way on each connection.
+    let depth: Int
     let task: BaselineTask
 
     func prepare() async throws {}
@@ -32,6 +34,7 @@ struct LibpqBaseline: Baseline {
                     parameter_min: Workload.parameters.lowerBound,
                     parameter_max: Workload.parameters.upperBound,
                     connections: Int32(task.connections),
+                    depth: Int32(depth),
                     seconds: duration.inSeconds,
                     seed: task.seed,
                     stop_descriptor: task.stop.descriptor

@@ -18,6 +18,7 @@ struct ClosedLoop<Operation: LoadOperation>: Sendable {
     }
 
     private func work(_ slice: LoadSlice, _ counters: WorkerCounters, worker: Int) async {
+        let operation = operation.forWorker(worker)
         var parameters = ParameterGenerator(seed: slice.seed, worker: worker)
         var buffer = SampleBuffer()
         var start = MonotonicClock.now()

@@ -11,6 +11,13 @@ protocol LoadOperation: Sendable {
     /// - Returns: That instant of ``MonotonicClock``, or 0 where it can't be told or isn't wanted.
     /// - Throws: What made the operation fail.
     func perform(_ parameter: Int32, isTimed: Bool) async throws -> UInt64
+
+    /// What one of the workers does, where that differs.
+    func forWorker(_ index: Int) -> Self
+}
+
+extension LoadOperation {
+    func forWorker(_ index: Int) -> Self { self }
 }
 
 /// An operation came back with something else than was asked for.

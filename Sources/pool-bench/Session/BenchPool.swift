@@ -43,6 +43,14 @@ struct BenchPool: Sendable {
         case .exclusive: target(ExclusiveOperation(pool: pool, workload: workload), workload)
         case .statement, .shared:
             target(StatementOperation(pool: pool, workload: workload), workload)
+        case .mixed, .mixedExclusive:
+            target(
+                MixedOperation(
+                    pool: pool,
+                    statement: StatementOperation(pool: pool, workload: workload)
+                ),
+                workload
+            )
         case .transaction:
             target(
                 TransactionOperation(pool: pool, workload: workload, commit: commit.commit),

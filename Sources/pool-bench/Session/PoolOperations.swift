@@ -33,7 +33,7 @@ struct StatementOperation: LoadOperation {
         try workload.check(
             await pool.query(
                 workload.query(parameter),
-                sharing: workload.mode == .shared ? .automatic : .never
+                sharing: workload.mode.sharing
             ),
             parameter
         )
@@ -52,6 +52,31 @@ struct TransactionOperation: LoadOperation {
             try workload.check(await transaction.query(workload.query(parameter)), parameter)
         }
         return 0
+    }
+}
+
+/// Statements of nine workers, and a tenth one's transactions of 5 ms. When a connection was had is
+/// told of the transactions only.
+struct MixedOperation: LoadOperation {
+    let pool: ConnectionPool
+    let statement: StatementOperation
+    var runsTransactions = false
+
+    func forWorker(_ index: Int) -> MixedOperation {
+        var operation = self
+        operation.runsTransactions = index.isMultiple(of: 10)
+        return operation
+    }
+
+    func perform(_ parameter: Int32, isTimed: Bool) async throws -> UInt64 {
+        guard runsTransactions else {
+            return try await statement.perform(parameter, isTimed: isTimed)
+        }
+        return try await pool.withTransaction { transaction in
+            let acquired = MonotonicClock.now()
+            try await transaction.query("SELECT pg_sleep(0.005)")
+            return acquired
+        }
     }
 }
 

@@ -1,0 +1,98 @@
+internal import CLibPQ
+internal import DequeModule
+internal import PGPoolCore
+internal import Synchronization
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#else
+    internal import Darwin
+#endif
+
+/// Statements that share the connection: they come from many threads and leave in batches.
+extension Session {
+    /// Takes a statement that may have neighbours.
+    ///
+    /// It never waits for the session's lock, which is held for as long as a batch takes to send.
+    func share(_ operation: Operation) {
+        let isFirst = inbox.withLock { inbox in
+            inbox.append(operation)
+            return inbox.count == 1
+        }
+        // Whoever put the first one there sees to those that follow.
+        guard isFirst else { return }
+        if let current = Reactor.current {
+            current.sendLater(self)
+        } else if !sendInboxIfFree() {
+            reactor.sendSoon(self)
+        }
+    }
+
+    /// Sends what arrived, as far as what is under way allows.
+    func sendInbox() {
+        var finished: [Operation] = []
+        state.withLock { sendInbox(&$0, &finished) }
+        for operation in finished { operation.finish() }
+    }
+
+    /// False if another thread has the session's lock.
+    func sendInboxIfFree() -> Bool {
+        var finished: [Operation] = []
+        let isSent: Void? = state.withLockIfAvailable { sendInbox(&$0, &finished) }
+        for operation in finished { operation.finish() }
+        return isSent != nil
+    }
+
+    private func sendInbox(_ state: inout State, _ finished: inout [Operation]) {
+        takeInbox(&state, into: &finished)
+        sendPending(&state)
+        if state.isLost { finished += takeAll(&state) }
+    }
+
+    /// Puts what arrived behind what is to be sent.
+    func takeInbox(_ state: inout State, into finished: inout [Operation]) {
+        inbox.withLock { inbox in
+            guard !inbox.isEmpty else { return }
+            for operation in inbox {
+                if let refusal = refusal(of: operation, nil, state) {
+                    operation.outcome = .failure(refusal)
+                    finished.append(operation)
+                } else {
+                    state.pending.append(operation)
+                }
+            }
+            inbox.removeAll(keepingCapacity: true)
+        }
+    }
+
+    /// Sends those that share from the front of what is to be sent, all in one segment: libpq sends
+    /// at each sync, so the system is told to wait.
+    func sendShared(_ state: inout State) {
+        guard state.sent.count <= state.refillAt else { return }
+        let isBatch = state.pending.count > 1
+        if isBatch { setCork(1, state) }
+        while let next = state.pending.first, next.isShared, mayJoin(next, state), !state.isLost {
+            state.pending.removeFirst()
+            send(next, &state)
+        }
+        if isBatch { setCork(0, state) }
+        // The next batch follows when half of what is under way now is answered.
+        state.refillAt = max(Self.smallBatch, state.sent.count / 2)
+    }
+
+    /// On a Unix socket this fails, which does no harm.
+    func setCork(_ value: Int32, _ state: State) {
+        #if os(Linux)
+            var value = value
+            setsockopt(
+                state.descriptor,
+                Int32(IPPROTO_TCP),
+                TCP_CORK,
+                &value,
+                socklen_t(MemoryLayout<Int32>.size)
+            )
+        #endif
+    }
+}
