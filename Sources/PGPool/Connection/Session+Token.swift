@@ -28,9 +28,10 @@ extension Session {
         _ connection: OpaquePointer,
         _ state: inout State
     ) -> Bool {
-        for sql in begin.statements {
-            guard sendAside(sql, &sending, connection) else { return false }
+        if begin.endsFailed {
+            guard sendAside("ROLLBACK", &sending, connection) else { return false }
         }
+        guard sendAside(begin.sql, &sending, connection) else { return false }
         guard let insert = begin.token else { return true }
         let first = sending.precedingResults
         // Names may be unknown where the pool, or the statement behind it, is not sent by name.

@@ -13,11 +13,10 @@ struct TransactionBegin: Sendable {
     /// An attempt to begin it has failed, and left the session in a transaction that did.
     var endsFailed = false
 
-    /// What goes before the token.
-    var statements: [String] { endsFailed ? ["ROLLBACK", sql] : [sql] }
-
-    /// For the simple protocol: the token included.
-    var simpleStatements: [String] { statements + [token?.literalSQL].compactMap { $0 } }
+    /// All of it, for the simple protocol.
+    var simpleStatements: [String] {
+        [endsFailed ? "ROLLBACK" : nil, sql, token?.literalSQL].compactMap { $0 }
+    }
 }
 
 /// The insert of a commit's token, behind BEGIN.
