@@ -43,6 +43,8 @@ final class Operation: @unchecked Sendable {
     var sending = StatementSending()
     /// The error that was answered by preparing it again, which is done once.
     var repairedError: PostgresError?
+    /// It was sent again because the server did not know the insert of its token, which is done once.
+    var isTokenRepaired = false
     /// What it hands over piece by piece, if it is a stream or a COPY.
     var exchange: Exchange?
     var phase = FailurePhase.nothingSent

@@ -83,6 +83,7 @@ extension Session {
         _ state: inout State
     ) -> Bool {
         let query = batch.items[index].query
+        let isUnnamed = batch.items[index].isUnnamed
         batch.nextToSend += 1
         batch.items[index].phase = batch.startPhase
         if StatementText.isCommit(query.sql) {
@@ -97,20 +98,16 @@ extension Session {
         var sending = StatementSending()
         defer { batch.items[index].sending = sending }
         if index == 0, let begin = operation.begin {
-            guard send(begin, &sending, connection) else { return false }
+            guard send(begin, isUnnamed: isUnnamed, &sending, connection, &state) else {
+                return false
+            }
         } else if !batch.isIsolated, index == 0, !StatementText.isPlain(query.sql) {
             // What commits by itself, as VACUUM does, is refused behind another statement.
             guard sendAside("SELECT", &sending, connection) else { return false }
         }
-        guard
-            sendStatement(
-                query,
-                isUnnamed: batch.items[index].isUnnamed,
-                &sending,
-                connection,
-                &state
-            )
-        else { return false }
+        guard sendStatement(query, isUnnamed: isUnnamed, &sending, connection, &state) else {
+            return false
+        }
         guard batch.isIsolated else { return true }
         batch.syncsSent += 1
         return PQpipelineSync(connection) == 1
@@ -156,11 +153,7 @@ extension Session {
                 batch.items[index].result = ResultHandle(result)
                 return
             }
-            batch.items[index].sending.precedingResults -= 1
-            batch.items[index].sending.answeredPreceding += 1
-            if PQresultStatus(result) == PGRES_TUPLES_OK {
-                notePreceding(result, operation, &state)
-            }
+            notePreceding(result, &batch.items[index].sending, of: operation, &state)
         case PGRES_PIPELINE_SYNC:
             batch.syncsAnswered += 1
             if batch.isIsolated, index < batch.nextToSend {
@@ -260,6 +253,7 @@ extension Session {
                 forgetUnusable(item.sending, of: item.query, &state)
             }
         }
+        if repairToken(operation, &state) { return true }
         if let first = batch.items.firstIndex(where: { $0.sending.unusable != nil }),
             mayRepeat(operation, state), state.sent.isEmpty, !batch.wasRepaired
         {

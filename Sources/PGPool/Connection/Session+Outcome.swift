@@ -93,35 +93,6 @@ extension Session {
         )
     }
 
-    /// The answer to a token's insert: whether the commit will wait for what makes it durable.
-    func notePreceding(_ result: OpaquePointer, _ operation: Operation, _ state: inout State) {
-        guard operation.begin?.token != nil, PQnfields(result) == 1, PQntuples(result) == 1,
-            let value = PQgetvalue(result, 0, 0).map({ String(cString: $0) })
-        else { return }
-        guard value == "off" || value == "local" else { return }
-        let refusal = PostgresError(
-            sqlState: .featureNotSupported,
-            message: "synchronous_commit is \(value): a commit cannot be verified unless it is on",
-            failureClass: .deterministic,
-            sql: operation.query.sql
-        )
-        state.transaction.refusal = refusal
-        if operation.error == nil { operation.error = refusal }
-    }
-
-    /// The token could not be inserted: behind BEGIN's answer its own comes.
-    func noteLedgerFailure(
-        _ error: PostgresError,
-        _ operation: Operation,
-        _ sending: StatementSending
-    ) {
-        guard operation.begin?.token != nil, sending.answeredPreceding == 1,
-            operation.ledgerFailure == nil, let code = error.sqlState,
-            CommitResolution.isUnusable(code)
-        else { return }
-        operation.ledgerFailure = PoolError.ledgerUnusable(code)
-    }
-
     // MARK: - Lost
 
     /// Takes every statement out with the class that is true for it: the connection is gone.

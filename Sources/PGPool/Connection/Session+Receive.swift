@@ -146,11 +146,7 @@ extension Session {
         switch PQresultStatus(result) {
         case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY, PGRES_SINGLE_TUPLE:
             if operation.sending.precedingResults > 0 {
-                operation.sending.precedingResults -= 1
-                operation.sending.answeredPreceding += 1
-                if PQresultStatus(result) == PGRES_TUPLES_OK {
-                    notePreceding(result, operation, &state)
-                }
+                notePreceding(result, &operation.sending, of: operation, &state)
                 PQclear(result)
             } else {
                 noteTag(result, of: operation, operation.query, operation.sending, &state)

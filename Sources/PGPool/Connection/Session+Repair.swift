@@ -13,20 +13,23 @@ extension Session {
         _ known: FailureContext
     ) -> FailureContext {
         var known = known
-        guard sending.name != nil, !wasRepaired else { return known }
-        switch ErrorReport.sqlState(result) {
-        case .invalidSQLStatementName?:
-            sending.unusable = .unknown
-            known.usesPreparedStatement = true
-        case .featureNotSupported?
-        where ErrorReport.field(result, "R") == "RevalidateCachedQuery":
-            sending.unusable = .stale
-            known.usesPreparedStatement = true
-            known.isStalePlan = true
-        default:
-            break
-        }
+        let isToken = sending.isAboutToken
+        guard isToken ? sending.token?.name != nil : sending.name != nil && !wasRepaired,
+            let unusable = Self.unusable(result)
+        else { return known }
+        if isToken { sending.token?.unusable = unusable } else { sending.unusable = unusable }
+        known.usesPreparedStatement = true
+        known.isStalePlan = unusable == .stale
         return known
+    }
+
+    private static func unusable(_ result: OpaquePointer) -> StatementSending.Unusable? {
+        switch ErrorReport.sqlState(result) {
+        case .invalidSQLStatementName?: .unknown
+        case .featureNotSupported?
+        where ErrorReport.field(result, "R") == "RevalidateCachedQuery": .stale
+        default: nil
+        }
     }
 
     /// Called when a statement is answered: what the server does not have is not to be used again.
@@ -47,6 +50,7 @@ extension Session {
 
     /// Whether the statement, just answered and no longer among those sent, goes out once more.
     func repair(_ operation: Operation, _ state: inout State) -> Bool {
+        if repairToken(operation, &state) { return true }
         guard operation.sending.unusable != nil, mayRepeat(operation, state) else {
             // It may have been in a transaction that failed then: its error is the one to tell.
             if let first = operation.repairedError,
@@ -71,13 +75,22 @@ extension Session {
 
     func mayRepeat(_ operation: Operation, _ state: State) -> Bool {
         operation.phase == .autocommit && operation.repairedError == nil
-            && operation.outcome == nil && !operation.isCancelled && !operation.didTimeOut
+            && isWanted(operation, state)
+    }
+
+    /// Whether somebody still waits for it, on a connection that can send.
+    func isWanted(_ operation: Operation, _ state: State) -> Bool {
+        operation.outcome == nil && !operation.isCancelled && !operation.didTimeOut
             && !state.isLost && !state.isClosing && !state.mustSettle
     }
 
     /// Keeps it to be sent before all others. `sendPending` follows once all answers are read.
     func sendAgain(_ operation: Operation, _ error: PostgresError?, _ state: inout State) {
         operation.repairedError = error
+        sendAgain(operation, &state)
+    }
+
+    func sendAgain(_ operation: Operation, _ state: inout State) {
         operation.error = nil
         operation.phase = .nothingSent
         state.pending.prepend(operation)

@@ -154,9 +154,15 @@ extension Session {
         guard let begin = operation.begin else {
             return PQsendQuery(connection, operation.query.sql) == 1
         }
-        operation.sending.precedingResults = begin.token == nil ? 1 : 2
-        let token = begin.token.map { "\($0.literalSQL);" } ?? ""
-        return PQsendQuery(connection, "\(begin.sql);\(token)\(operation.query.sql)") == 1
+        let preceding = begin.simpleStatements
+        operation.sending.precedingResults = preceding.count
+        if begin.token != nil {
+            operation.sending.token = TokenSending(
+                answers: preceding.count - 1...preceding.count - 1
+            )
+        }
+        let text = (preceding + [operation.query.sql]).joined(separator: ";")
+        return PQsendQuery(connection, text) == 1
     }
 
     private func sendExtended(
@@ -167,7 +173,15 @@ extension Session {
         guard enterPipeline(connection, &state) else { return false }
         operation.sending = StatementSending()
         if let begin = operation.begin {
-            guard send(begin, &operation.sending, connection) else { return false }
+            guard
+                send(
+                    begin,
+                    isUnnamed: operation.isUnnamed,
+                    &operation.sending,
+                    connection,
+                    &state
+                )
+            else { return false }
         }
         return sendStatement(
             operation.query,

@@ -14,6 +14,8 @@ struct StatementSending {
     var changesSession = false
     /// The server said that the name, or its plan, is of no use.
     var unusable: Unusable?
+    /// The insert of a commit's token, if one went in front of it.
+    var token: TokenSending?
 
     enum Unusable {
         /// 26000: there is no such statement.
@@ -122,20 +124,5 @@ extension Session {
     ) -> Bool {
         sending.precedingResults += 1
         return PQsendQueryParams(connection, sql, 0, nil, nil, nil, nil, 0) == 1
-    }
-    /// BEGIN, and the token of a commit that is to be verified. The token goes before the caller's
-    /// statement, which might take away the right to insert it (SET ROLE).
-    func send(
-        _ begin: TransactionBegin,
-        _ sending: inout StatementSending,
-        _ connection: OpaquePointer
-    ) -> Bool {
-        guard sendAside(begin.sql, &sending, connection) else { return false }
-        guard let insert = begin.token else { return true }
-        sending.precedingResults += 1
-        // 2950: uuid.
-        return insert.token.description.withCString { token in
-            PQsendQueryParams(connection, insert.sql, 1, [2950], [token], nil, nil, 0)
-        } == 1
     }
 }

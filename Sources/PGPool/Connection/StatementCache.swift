@@ -33,6 +33,9 @@ struct StatementCache {
     private var nextName: UInt64 = 0
     /// Prepared on the server still, and of no use.
     private var stale: [String] = []
+    /// The name of the insert of commits' tokens, if the server has it. It is outside the order of
+    /// use: a cache of one place would drop it, or the caller's statement, in each transaction.
+    private(set) var tokenInsert: String?
 
     init(capacity: Int, nonce: UInt64 = .random(in: .min ... .max)) {
         self.capacity = capacity
@@ -65,8 +68,7 @@ struct StatementCache {
         stale = []
         let isEvicting = entries.count >= capacity && !entries.isEmpty
         if isEvicting { dropped.append(remove(at: oldest)) }
-        nextName += 1
-        let name = prefix + String(nextName)
+        let name = newName()
         let changesSession = StatementText.changesSession(query.sql)
         insert(StatementKey(query.sql), types: values.map(\.type), name, changesSession)
         return .prepare(
@@ -75,6 +77,12 @@ struct StatementCache {
             dropped: dropped,
             isEvicting: isEvicting
         )
+    }
+
+    /// A name that was never used before, so that no doubt about an older one matters.
+    mutating func newName() -> String {
+        nextName += 1
+        return prefix + String(nextName)
     }
 
     /// Compared in place: a list of types made for every look-up would cost more than the look-up.
@@ -105,6 +113,19 @@ struct StatementCache {
         entries.removeAll()
         places.removeAll()
         stale.removeAll()
+        tokenInsert = nil
+    }
+
+    // MARK: - The insert of tokens
+
+    /// The server said that it has prepared it.
+    mutating func tokenInsertPrepared(as name: String) { tokenInsert = name }
+
+    /// Forgets the insert of tokens, which the server has and cannot run any more.
+    mutating func retireTokenInsert() {
+        guard let name = tokenInsert else { return }
+        tokenInsert = nil
+        stale.append(name)
     }
 
     // MARK: - Order of use

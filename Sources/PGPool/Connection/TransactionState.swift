@@ -10,6 +10,13 @@ struct TransactionBegin: Sendable {
     var isReadOnly = false
     /// Makes the commit verifiable.
     var token: TokenInsert?
+    /// An attempt to begin it has failed, and left the session in a transaction that did.
+    var endsFailed = false
+
+    /// All of it, for the simple protocol.
+    var simpleStatements: [String] {
+        [endsFailed ? "ROLLBACK" : nil, sql, token?.literalSQL].compactMap { $0 }
+    }
 }
 
 /// The insert of a commit's token, behind BEGIN.

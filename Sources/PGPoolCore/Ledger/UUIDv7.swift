@@ -56,6 +56,11 @@ package struct UUIDv7: Hashable, Comparable, Sendable, CustomStringConvertible {
         return text
     }
 
+    /// Its 16 bytes, as the server takes them in binary.
+    package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        withUnsafeBytes(of: (high.bigEndian, low.bigEndian), body)
+    }
+
     private static func hex(_ value: UInt64) -> String {
         let digits = String(value, radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits

@@ -12,6 +12,11 @@ struct UUIDv7Tests {
         )
         #expect(token.description == "017f22e2-79b0-7cc3-98c4-dc0c0c07398f")
         #expect(token.milliseconds == 0x017F_22E2_79B0)
+        let bytes = token.withBytes { Array($0) }
+        #expect(
+            bytes == [1, 0x7F, 0x22, 0xE2, 0x79, 0xB0, 0x7C, 0xC3]
+                + [0x98, 0xC4, 0xDC, 0x0C, 0x0C, 7, 0x39, 0x8F]
+        )
     }
 
     @Test("Version and variant hold whatever the random bits are, and text comes back the same")

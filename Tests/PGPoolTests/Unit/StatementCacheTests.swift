@@ -67,6 +67,33 @@ struct StatementCacheTests {
         #expect(dropped == [name] && other != name)
     }
 
+    @Test("The insert of tokens is outside the order of use, and forgotten with all others")
+    func tokenInsert() {
+        var cache = StatementCache(capacity: 1)
+        let first = cache.newName()
+        #expect(cache.tokenInsert == nil)
+        cache.tokenInsertPrepared(as: first)
+        for sql in ["SELECT 1", "SELECT 2"] {
+            guard case .prepare(let name, _, let dropped, _) = cache.lookUp(Query(sql)) else {
+                Issue.record("\(sql) was not prepared")
+                return
+            }
+            #expect(name != first && !dropped.contains(first))
+        }
+        #expect(cache.tokenInsert == first && cache.count == 1)
+
+        cache.removeAll()
+        #expect(cache.tokenInsert == nil)
+        let second = cache.newName()
+        #expect(second != first)
+        cache.tokenInsertPrepared(as: second)
+        cache.retireTokenInsert()
+        cache.retireTokenInsert()
+        #expect(cache.tokenInsert == nil)
+        guard case .prepare(_, _, let dropped, _) = cache.lookUp("SELECT 3") else { return }
+        #expect(dropped == [second], "the server has it still")
+    }
+
     @Test("No two sessions use a name, for a pooler may put both on one server")
     func names() {
         var names: Set<String> = []

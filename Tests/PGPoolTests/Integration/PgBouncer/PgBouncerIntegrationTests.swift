@@ -70,6 +70,32 @@ struct PgBouncerIntegrationTests {
         }
     }
 
+    @Test(
+        "Verified commits prepare nothing in the modes that are meant for it",
+        arguments: [StatementMode.unnamed, .simple]
+    )
+    func verified(mode: StatementMode) async throws {
+        let cluster = try await Servers.plain.value
+        try await withPool(on: cluster) { try await $0.prepareCommitLedger() }
+        try await PgBouncer.with(cluster, servers: 2) { bouncer in
+            try await bouncer.withPool(mode, maxConnections: 5) { pool in
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for _ in 0..<50 {
+                        group.addTask {
+                            try await pool.withTransaction(commit: .verified, retry: .never) {
+                                let text = "SELECT FROM pg_prepared_statements"
+                                let rows = try await $0.query(Query(text))
+                                #expect(rows.isEmpty)
+                            }
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+                #expect(pool.snapshot.statementRepairsTotal == 0)
+            }
+        }
+    }
+
     @Test("Unnamed statements bind their values, from many connections at once")
     func parameters() async throws {
         try await PgBouncer.with(Servers.plain.value, servers: 2) { bouncer in
