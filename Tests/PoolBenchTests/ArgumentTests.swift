@@ -78,6 +78,8 @@ import Testing
             (["--baseline", "oracle"], "oracle"),
             (["--commit", "verified"], "--commit verified: needs --mode transaction"),
             (["--mode", "idle", "--baseline", "libpq"], "no counterpart of --mode idle"),
+            (["--mode", "mixed", "--baseline", "pgbench"], "no counterpart of --mode mixed"),
+            (["--baseline", "libpq-pipeline"], "no counterpart of --mode exclusive"),
             (["--baseline", "libpq", "--baseline", "libpq"], "once"),
             (["--script", "/does/not/exist"], "--script /does/not/exist"),
             (["--html", "-"], "--html -"),

@@ -18,6 +18,13 @@ import Testing
         #expect(workload.pgbenchScript == "begin;\nselect 1;\nend;\n")
     }
 
+    @Test func givesOneStatementARoundTripEnoughConnections() {
+        #expect(BaselineName.pgbench.connections(.shared, poolSize: 4) == 16)
+        #expect(BaselineName.pgbench.connections(.shared, poolSize: 32) == 32)
+        #expect(BaselineName.libpqPipeline.connections(.shared, poolSize: 4) == 4)
+        #expect(BaselineName.pgbench.connections(.exclusive, poolSize: 4) == 4)
+    }
+
     @Test(arguments: ["", "  \n", ";", "select 1; select 2", "select $1::int, $2::int"])
     func refusesWhatIsNotOneStatement(_ text: String) {
         #expect(throws: ValidationError.self) { try Workload(statement: text, mode: .statement) }

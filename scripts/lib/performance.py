@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -18,12 +19,20 @@ LOADS = [
     ("statement", 256, 16, "reactor", ["pgbench", "libpq", "pgxpool"]),
     ("exclusive", 256, 16, "global", ["pgbench", "libpq", "pgxpool"]),
     ("exclusive", 256, 16, "reactor", ["pgbench", "libpq", "pgxpool"]),
-    ("shared", 256, 4, "global", ["pgbench"]),
-    ("shared", 256, 4, "reactor", ["pgbench"]),
+    ("shared", 256, 4, "global", ["pgbench", "libpq-pipeline"]),
+    ("shared", 256, 4, "reactor", ["pgbench", "libpq-pipeline"]),
+    ("shared", 1000, 4, "reactor", []),
     ("transaction", 256, 16, "global", ["pgbench"]),
     ("exclusive", 1000, 16, "global", []),
     ("idle", 1, 16, "global", []),
     ("idle", 256, 16, "global", ["pgxpool"]),
+]
+
+# Two modes against each other: workers, connections. Unsaturated, sharing is to cost nothing; where
+# transactions hold connections, it is to pay.
+CONTESTS = [
+    ("shared", "exclusive", 4, 16),
+    ("mixed", "mixed-exclusive", 64, 8),
 ]
 
 
@@ -39,11 +48,43 @@ def per_100k(cpu, operations):
     return f"{cpu / operations * 1e5:.2f}" if operations else "–"
 
 
+def contests(bench, commands):
+    """Pairs of loads that have no baseline but each other, by turns."""
+    rows = ["| beside each other, by turns | per second | CPU s per 100 k "
+            "| latency p50 / p99 ms | a transaction's wait p50 / p99 ms | ratio |",
+            "|---|---|---|---|---|---|"]
+    slice_ = "1s" if QUICK else "4s"
+    for first, second, workers, connections in CONTESTS:
+        def command(mode):
+            return ["run", "--mode", mode, "--workers", str(workers), "--pool-size",
+                    str(connections), "--executor", "reactor", "--duration", slice_]
+        results = [(measure(bench, command(first)), measure(bench, command(second)))
+                   for _ in range(int(PAIRS))]
+        ratio = statistics.median(a["throughput"] / b["throughput"] for a, b in results)
+        for place, mode in enumerate((first, second)):
+            taken = [pair[place] for pair in results]
+            middle = lambda value: statistics.median(value(one) for one in taken)
+            wait = "–"
+            if mode.startswith("mixed"):
+                wait = (f"{middle(lambda r: r['acquire_ms']['p50']):.3g} / "
+                        f"{middle(lambda r: r['acquire_ms']['p99']):.3g}")
+            cpu = middle(lambda r: r["client_cpu_seconds"] / r["operations"] * 1e5)
+            rows.append(
+                f"| {mode}, {workers} workers on {connections} "
+                f"| {middle(lambda r: r['throughput']):,.0f} | {cpu:.2f} "
+                f"| {middle(lambda r: r['latency_ms']['p50']):.3g} / "
+                f"{middle(lambda r: r['latency_ms']['p99']):.3g} | {wait} "
+                f"| {f'**{ratio:.2f}**' if place == 0 else ''} |")
+            commands.append("pool-bench " + " ".join(command(mode)))
+    return rows
+
+
 def main(bench):
     lines = [
         BEGIN, "",
-        f"Measured on {os.cpu_count()} cores, {platform.system()} {platform.release().split("-")[0]}, server on "
-        f"loopback, {DURATION} each in {PAIRS} interleaved pairs.", "",
+        f"Measured on {os.cpu_count()} cores, {platform.system()} "
+        f"{platform.release().split('-')[0]}, server on loopback, {DURATION} each in {PAIRS} "
+        "interleaved pairs.", "",
         "| load | per second | CPU s per 100 k | latency p50 / p99 / p99.9 ms | "
         "per worker min / median / max | beside it: per second, CPU, ours ÷ theirs |",
         "|---|---|---|---|---|---|",
@@ -71,10 +112,12 @@ def main(bench):
             f"| {latency['p50']:.3g} / {latency['p99']:.3g} / {latency['p999']:.3g} "
             f"| {spread['min']:,} / {spread['median']:,.0f} / {spread['max']:,} | {beside} |")
         if workers == 1000:
-            acquire = result["acquire_ms"]
+            name = "acquire" if result["acquire_ms"] else "latency"
+            wait = result[name + "_ms"]
             lines[-1] = lines[-1][:-2] + (
-                f" acquire p50 {acquire['p50']:.1f}, p99 {acquire['p99']:.1f} ms: "
-                f"{acquire['p99'] / acquire['p50']:.2f} |")
+                f" {name} p50 {wait['p50']:.1f}, p99 {wait['p99']:.1f} ms: "
+                f"{wait['p99'] / wait['p50']:.2f} |")
+    lines += ["", *contests(bench, commands)]
     spike = ["spike", "--rounds", "2" if QUICK else "10"]
     commands.append("pool-bench " + " ".join(spike))
     lines += ["", f"Spike (50 callers, 5 warm connections, 150 ms a connect, 2 ms of work): "

@@ -27,7 +27,20 @@ extension ConnectionPool {
         case .refused(let error): throw error
         case .waiting(let waiter): lease = try await engine.wait(waiter)
         }
+        // Most leases bind nothing to their task: one call less.
+        guard lease.filledPool else {
+            defer { engine.release(lease) }
+            return try await body(connection(lease))
+        }
         return try await use(lease, body)
+    }
+
+    private nonisolated func connection(_ lease: Lease) -> PostgresConnection {
+        PostgresConnection(
+            session: lease.session,
+            leaseNumber: lease.number,
+            results: engine.configuration.results
+        )
     }
 
     /// Runs the closure with the lease's connection, then takes the lease back.
@@ -36,11 +49,7 @@ extension ConnectionPool {
         _ body: (PostgresConnection) async throws -> sending Result
     ) async throws -> sending Result {
         defer { engine.release(lease) }
-        let connection = PostgresConnection(
-            session: lease.session,
-            leaseNumber: lease.number,
-            results: engine.configuration.results
-        )
+        let connection = connection(lease)
         guard lease.filledPool, engine.configuration.acquire.detectsNesting else {
             return try await body(connection)
         }
@@ -83,72 +92,60 @@ extension ConnectionPool {
     ) async throws -> Rows {
         let started = Instant.now
         let site = RawCallSite(fileID: fileID, line: line)
-        do {
-            return try await run(query, acquireTimeout, statementTimeout, sharing, site)
-        } catch let error as PostgresError
-            where error.failureClass == .notExecuted || error.failureClass == .outcomeUnknown
-        {
-            return try await repeating(
-                after: error,
-                until: started + (acquireTimeout ?? engine.configuration.acquire.timeout),
-                isIdempotent
-            ) { try await run(query, $0, statementTimeout, sharing, site) }
-        }
-    }
-
-    /// Runs a statement again whose first attempt failed, as long as the policy says so.
-    private nonisolated func repeating(
-        after first: PostgresError,
-        until deadline: Instant,
-        _ isIdempotent: Bool,
-        _ body: (Duration) async throws -> Rows
-    ) async throws -> Rows {
-        var (error, attempts) = (first, 1)
-        while let next = engine.retries.next(
-            engine.configuration.retry,
-            error,
-            attempts,
-            deadline,
-            work: .statement,
-            isIdempotent: isIdempotent,
-            isHeld: engine.isHeld
-        ) {
-            attempts += 1
-            try await Task.sleep(for: max(.zero, next - .now))
-            do {
-                return try await body(max(.zero, deadline - .now))
-            } catch let again as PostgresError {
-                error = again
+        var (remaining, attempts) = (acquireTimeout, 0)
+        while true {
+            let run = try statementRun(query, statementTimeout, sharing)
+            // Here, not in a function of its own: each that suspends costs a twentieth of the whole.
+            await withTaskCancellationHandler {
+                await withUnsafeContinuation { continuation in
+                    run.operation.continuation = continuation
+                    engine.start(run, remaining, site)
+                }
+            } onCancel: {
+                run.cancel()
             }
+            let error: PostgresError
+            do {
+                return try rows(of: run.operation)
+            } catch let failure as PostgresError {
+                error = failure
+            }
+            attempts += 1
+            let deadline = started + (acquireTimeout ?? engine.configuration.acquire.timeout)
+            guard error.failureClass == .notExecuted || error.failureClass == .outcomeUnknown,
+                let next = engine.retries.next(
+                    engine.configuration.retry,
+                    error,
+                    attempts,
+                    deadline,
+                    work: .statement,
+                    isIdempotent: isIdempotent,
+                    isHeld: engine.isHeld
+                )
+            else { throw error }
+            try await Task.sleep(for: max(.zero, next - .now))
+            remaining = max(.zero, deadline - .now)
         }
-        throw error
     }
 
-    private nonisolated func run(
+    private nonisolated func statementRun(
         _ query: Query,
-        _ acquireTimeout: Duration?,
-        _ statementTimeout: Duration?,
-        _ sharing: StatementSharing,
-        _ site: RawCallSite
-    ) async throws -> Rows {
+        _ timeout: Duration?,
+        _ sharing: StatementSharing
+    ) throws -> StatementRun {
         let operation = try PostgresConnection.operation(
             for: query,
             mode: engine.configuration.statementMode
         )
-        operation.timeout = statementTimeout
-        let run = StatementRun(
+        operation.timeout = timeout
+        return StatementRun(
             engine: engine,
             operation: operation,
             isShareable: engine.mayShare(operation, sharing)
         )
-        await withTaskCancellationHandler {
-            await withUnsafeContinuation { continuation in
-                operation.continuation = continuation
-                engine.start(run, acquireTimeout, site)
-            }
-        } onCancel: {
-            run.cancel()
-        }
+    }
+
+    private nonisolated func rows(of operation: Operation) throws -> Rows {
         _ = operation.isOver.load(ordering: .acquiring)
         switch operation.outcome {
         case .success?: return try engine.configuration.results.collected(operation)

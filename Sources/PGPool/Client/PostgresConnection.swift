@@ -88,12 +88,12 @@ public struct PostgresConnection: Sendable {
         operation.timeout = timeout
         if isCancellable {
             await withTaskCancellationHandler {
-                await submit(operation)
+                await withUnsafeContinuation { submit(operation, $0) }
             } onCancel: {
                 session.cancel(operation)
             }
         } else {
-            await submit(operation)
+            await withUnsafeContinuation { submit(operation, $0) }
         }
         _ = operation.isOver.load(ordering: .acquiring)
         switch operation.outcome {
@@ -117,10 +117,11 @@ public struct PostgresConnection: Sendable {
         }
     }
 
-    private func submit(_ operation: Operation) async {
-        await withUnsafeContinuation { continuation in
-            operation.continuation = continuation
-            session.submit(operation, lease: leaseNumber)
-        }
+    private func submit(
+        _ operation: Operation,
+        _ continuation: UnsafeContinuation<Void, Never>
+    ) {
+        operation.continuation = continuation
+        session.submit(operation, lease: leaseNumber)
     }
 }

@@ -57,12 +57,12 @@ struct LedgerUpkeep {
     /// Asked on the same connection, so in the transaction that is open.
     private func state() async throws -> State {
         let rows = try await connection.query("\(unescaped: sql.state)")
-        let values = try rows[0].decode((Bool, Bool, Bool, Int64).self)
+        let values = try rows[0].decode((String, String, String, String).self)
         return State(
-            hasSchema: values.0,
-            hasTable: values.1,
-            mayAlter: values.2,
-            now: values.3
+            hasSchema: values.0 == "true",
+            hasTable: values.1 == "true",
+            mayAlter: values.2 == "true",
+            now: Int64(values.3) ?? 0
         )
     }
 
@@ -94,8 +94,8 @@ struct LedgerUpkeep {
 
     private func list() async throws -> [(name: String, range: LedgerRange?, isPending: Bool)] {
         try await connection.query("\(unescaped: sql.partitions)").map { row in
-            let (name, bounds, isPending) = try row.decode((String, String?, Bool).self)
-            return (name, bounds.flatMap { LedgerRange(bounds: $0) }, isPending)
+            let (name, bounds, isPending) = try row.decode((String, String?, String).self)
+            return (name, bounds.flatMap { LedgerRange(bounds: $0) }, isPending == "true")
         }
     }
 }

@@ -59,12 +59,13 @@ package struct LedgerSQL: Sendable {
     }
 
     /// Whether the schema exists, whether the table does, whether this role may alter it, and the
-    /// server's time in milliseconds since 1970.
+    /// server's time in milliseconds since 1970; all as text, which every protocol carries alike.
     package var state: String {
         """
-        SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = \(Self.literal(schema))), \
-        c.oid IS NOT NULL, COALESCE(pg_catalog.pg_has_role(c.relowner, 'USAGE'), false), \
-        (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000)::bigint \
+        SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace \
+        WHERE nspname = \(Self.literal(schema)))::text, (c.oid IS NOT NULL)::text, \
+        COALESCE(pg_catalog.pg_has_role(c.relowner, 'USAGE'), false)::text, \
+        (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000)::bigint::text \
         FROM (SELECT) AS one LEFT JOIN pg_catalog.pg_class AS c ON c.relname = \
         \(Self.literal(table)) AND c.relnamespace = (SELECT oid FROM pg_catalog.pg_namespace \
         WHERE nspname = \(Self.literal(schema)))
@@ -89,10 +90,11 @@ package struct LedgerSQL: Sendable {
         ]
     }
 
-    /// The partitions: their names, bounds as text, and whether one is half detached.
+    /// The partitions: their names, bounds, and whether one is half detached, all as text.
     package var partitions: String {
         """
-        SELECT c.relname::text, pg_catalog.pg_get_expr(c.relpartbound, c.oid), i.inhdetachpending \
+        SELECT c.relname::text, pg_catalog.pg_get_expr(c.relpartbound, c.oid), \
+        i.inhdetachpending::text \
         FROM pg_catalog.pg_inherits AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid \
         WHERE i.inhparent = \(Self.literal(name))::pg_catalog.regclass
         """
