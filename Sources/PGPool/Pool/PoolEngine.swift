@@ -221,7 +221,8 @@ extension PoolEngine.State {
         guard let connection = connection(id), let session = connection.session else { return nil }
         connection.leasedAt = now
         connection.site = site
-        holders[Int(id.index)] = task
+        // A statement that is cancelled outlives its task, whose name another task may then have.
+        holders[Int(id.index)] = isStatement ? 0 : task
         connection.isBound = machine.isFull && !isStatement
         if connection.isBound { boundLeases += 1 }
         return Lease(

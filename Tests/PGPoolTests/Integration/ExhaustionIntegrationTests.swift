@@ -1,6 +1,8 @@
-import PGPool
 import PGPoolTesting
+import Synchronization
 import Testing
+
+@testable import PGPool
 
 @Suite("Exhaustion, and the way out of it")
 struct ExhaustionIntegrationTests {
@@ -66,6 +68,19 @@ struct ExhaustionIntegrationTests {
                 }
                 #expect(timedOut.code == .acquireTimeout)
             }
+        }
+    }
+
+    @Test("A single statement holds nothing that a later task could be taken for holding")
+    func statementsHoldNothing() async throws {
+        try await withPool(on: Servers.plain.value, maxConnections: 1) { pool in
+            // Cancelled, it outlives its task, and another task may get the same address.
+            let task = Task { try await pool.query("SELECT pg_sleep(20)", sharing: .never) }
+            try await eventually("it runs", seeing: pool) { pool.snapshot.leased == 1 }
+            let holders = pool.engine.state.withLock { $0.holders }
+            #expect(holders == [0], "a statement's connection must name no task as its holder")
+            task.cancel()
+            await #expect(throws: CancellationError.self) { try await task.value }
         }
     }
 

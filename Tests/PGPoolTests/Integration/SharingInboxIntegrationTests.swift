@@ -43,11 +43,16 @@ struct SharingInboxIntegrationTests {
 
     @Test("Nobody waits for the lock, and whoever lets it go leaves nothing behind")
     func lockIsTaken() async throws {
-        try await withPool(on: Servers.plain.value, maxConnections: 1) { pool in
+        try await withPool(
+            on: Servers.plain.value,
+            maxConnections: 1,
+            configure: { $0.sharing.patience = .seconds(30) }
+        ) { pool in
             try await pool.query("SELECT 1")
             let session = try session(of: pool)
             let holder = Holder(session)
             await holder.waitUntilHeld()
+            defer { holder.letGo() }
             try await withThrowingTaskGroup(of: Bool.self) { group in
                 for number in 0..<40 {
                     group.addTask {
@@ -69,12 +74,17 @@ struct SharingInboxIntegrationTests {
 
     @Test("A statement that is cancelled before it is taken over ends, and harms nobody")
     func cancelledInTheInbox() async throws {
-        try await withPool(on: Servers.plain.value, maxConnections: 1) { pool in
+        try await withPool(
+            on: Servers.plain.value,
+            maxConnections: 1,
+            configure: { $0.sharing.patience = .seconds(30) }
+        ) { pool in
             try await pool.query("DROP TABLE IF EXISTS inbox_rows")
             try await pool.query("CREATE TABLE inbox_rows (id int)")
             let session = try session(of: pool)
             let holder = Holder(session)
             await holder.waitUntilHeld()
+            defer { holder.letGo() }
             let task = Task {
                 try await pool.query("INSERT INTO inbox_rows VALUES (1)")
             }
