@@ -205,8 +205,8 @@ public final class Reactor: TaskExecutor {
                 }
             }
             batch.calls.removeAll(keepingCapacity: true)
-            // All answers are read before the next statements are sent: each send lets another
-            // thread in, which would break up the batch.
+            // All answers are read before the next statements are sent, unless they share: each send
+            // lets another thread in, which would break up the batch.
             for operation in batch.arrived { operation.complete() }
             sendUnsent()
             if batch.finished.isEmpty {
@@ -231,7 +231,7 @@ public final class Reactor: TaskExecutor {
 
     /// Calls the session's `sendInbox` when this thread has worked off its batch. To be called on it.
     func sendLater(_ session: Session) {
-        unsent.append(session)
+        if !unsent.contains(where: { $0 === session }) { unsent.append(session) }
     }
 
     /// Calls the session's `sendInbox` on this reactor's thread.
@@ -244,8 +244,8 @@ public final class Reactor: TaskExecutor {
     }
 
     private func sendUnsent() {
-        guard !unsent.isEmpty else { return }
-        for session in unsent {
+        // A statement that is refused there makes room for another, which adds its session again.
+        while let session = unsent.popLast() {
             // Another's thread is reading from it, most likely, and can go on with that.
             if session.reactor === self {
                 session.sendInbox()
@@ -253,7 +253,6 @@ public final class Reactor: TaskExecutor {
                 session.reactor.sendSoon(session)
             }
         }
-        unsent.removeAll(keepingCapacity: true)
     }
 
     /// Tasks that are woken together at the most.

@@ -36,11 +36,13 @@ extension Session {
     func abandon(_ operation: Operation) {
         enum Place { case elsewhere, pending, sent }
         var request: CancelRequest?
-        var refused: [Operation] = []
         let place = state.withLock { state -> Place in
-            takeInbox(&state, into: &refused)
             operation.isCancelled = true
             guard operation.outcome == nil else { return .elsewhere }
+            if leaveInbox(operation) {
+                operation.outcome = .failure(CancellationError())
+                return .pending
+            }
             if let index = state.pending.firstIndex(where: { $0 === operation }) {
                 state.pending.remove(at: index)
                 operation.outcome = .failure(CancellationError())
@@ -55,7 +57,6 @@ extension Session {
             return .sent
         }
         if let request { send(request) }
-        for operation in refused { operation.finish() }
         switch place {
         case .elsewhere: break
         case .pending: operation.finish()

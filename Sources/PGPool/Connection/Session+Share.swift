@@ -21,11 +21,10 @@ extension Session {
             inbox.append(operation)
             return inbox.count == 1
         }
-        // Whoever put the first one there sees to those that follow.
-        guard isFirst else { return }
         if let current = Reactor.current {
             current.sendLater(self)
-        } else if !sendInboxIfFree() {
+        } else if !sendInboxIfFree(), isFirst {
+            // Whoever put the first one there sees to those that follow.
             reactor.sendSoon(self)
         }
     }
@@ -49,6 +48,15 @@ extension Session {
         takeInbox(&state, into: &finished)
         sendPending(&state)
         if state.isLost { finished += takeAll(&state) }
+    }
+
+    /// Takes a statement back that is still in the inbox.
+    func leaveInbox(_ operation: Operation) -> Bool {
+        inbox.withLock { inbox in
+            guard let index = inbox.firstIndex(where: { $0 === operation }) else { return false }
+            inbox.remove(at: index)
+            return true
+        }
     }
 
     /// Puts what arrived behind what is to be sent.

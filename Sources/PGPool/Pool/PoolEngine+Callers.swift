@@ -37,7 +37,7 @@ extension PoolEngine {
             ?? Instant(nanoseconds: now.nanoseconds &+ acquireTimeout)
         let task = HeldLease.currentTask
         var effects = PoolEffects()
-        let answer = state.withPatientLock { state -> Answer in
+        let answer = state.withLock { state -> Answer in
             let held = state.machine.isFull ? heldLease(task, state) : nil
             let isShareable = run?.isShareable ?? false
             let decision =
@@ -164,7 +164,7 @@ extension PoolEngine {
         let now = Instant.now
         let connection = lease.connection
         var effects = PoolEffects()
-        let leasedAt = state.withPatientLock { state in
+        let leasedAt = state.withLock { state in
             let leasedAt = connection.leasedAt
             state.endLease(connection)
             state.machine.release(
@@ -180,7 +180,7 @@ extension PoolEngine {
         observe(.leaseReleased(useTime: now - leasedAt))
     }
 
-    /// A statement that may have neighbours is over, and was never sent.
+    /// A statement that may have neighbours is over, and did not come back with others.
     private func releaseShared(_ lease: Lease) {
         releaseShared(lease.connection.id, 1, lease.session.sharedCondition())
         observe(.leaseReleased(useTime: .now - lease.sharedAt))

@@ -39,7 +39,7 @@ final class PoolEngine: Sendable {
     let acquireTimeout: Int64
     let sharing = SharingCache()
     let retries: Retries
-    let state: Mutex<State>
+    let state: PatientMutex<State>
     let statementCounters = StatementCounters()
 
     init(
@@ -55,7 +55,7 @@ final class PoolEngine: Sendable {
         acquireTimeout = min(configuration.acquire.timeout.wholeNanoseconds, .max / 4)
         let seed = configuration.seed ?? .random(in: .min ... .max)
         retries = Retries(configuration.retry, seed: seed &+ 1)
-        state = Mutex(
+        state = PatientMutex(
             State(
                 machine: PoolStateMachine(settings: configuration.settings, seed: seed),
                 target: configuration.target

@@ -109,4 +109,40 @@ struct SharingInboxIntegrationTests {
             #expect(pool.snapshot.idle == 1 && pool.snapshot.waiters == 0)
         }
     }
+
+    /// All three tasks run in one round of the reactor. Two are refused when the round ends, which
+    /// makes room for the third while the round's statements are being sent.
+    @Test("A statement that joins when others are refused is sent, too")
+    func joinsAfterARefusal() async throws {
+        let reactor = Reactor()
+        defer { reactor.shutDown() }
+        try await withPool(
+            on: Servers.plain.value,
+            maxConnections: 1,
+            configure: {
+                $0.sharing.depth = 2
+                $0.sharing.patience = .seconds(30)
+            }
+        ) { pool in
+            for _ in 0..<20 {
+                let rows = try await withTaskExecutorPreference(reactor) {
+                    let cancelled = (0..<2).map { _ in
+                        Task(executorPreference: reactor) {
+                            withUnsafeCurrentTask { $0?.cancel() }
+                            return try await pool.query("SELECT 0")
+                        }
+                    }
+                    let live = Task(executorPreference: reactor) {
+                        try await pool.query("SELECT 1")
+                    }
+                    for task in cancelled {
+                        await #expect(throws: CancellationError.self) { try await task.value }
+                    }
+                    return try await live.value
+                }
+                #expect(try rows[0].decode(Int32.self, at: 0) == 1)
+            }
+            #expect(pool.snapshot.idle == 1 && pool.snapshot.waiters == 0)
+        }
+    }
 }
