@@ -39,7 +39,7 @@ final class PoolEngine: Sendable {
     let acquireTimeout: Int64
     let sharing = SharingCache()
     let retries: Retries
-    let state: PatientMutex<State>
+    let state: Mutex<State>
     let statementCounters = StatementCounters()
 
     init(
@@ -55,7 +55,7 @@ final class PoolEngine: Sendable {
         acquireTimeout = min(configuration.acquire.timeout.wholeNanoseconds, .max / 4)
         let seed = configuration.seed ?? .random(in: .min ... .max)
         retries = Retries(configuration.retry, seed: seed &+ 1)
-        state = PatientMutex(
+        state = Mutex(
             State(
                 machine: PoolStateMachine(settings: configuration.settings, seed: seed),
                 target: configuration.target
