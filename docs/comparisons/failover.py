@@ -160,7 +160,8 @@ def main():
                           for _ in range(options.rounds)]
                 lines.append(row(client, fault, rounds))
             print(lines[-1], file=sys.stderr, flush=True)
-    lines += ["", "```", "docs/comparisons/run", "```"]
+    command = f"docs/comparisons/run --rounds {options.rounds} --limit {options.limit:.0f}"
+    lines += ["", "```", command, "```"]
     if not options.fault and not options.client:
         write_between(PAGE, BEGIN, END, lines)
     print("\n".join(lines))
