@@ -91,7 +91,9 @@ struct RunCommand: AsyncParsableCommand {
     mutating func run() async throws {
         let plan = try plan(seed: load.seed ?? UInt64(UInt32.random(in: 0 ... .max)))
         let names = baseline
-        try await Scene.play(load, connections: 2 * max(16, poolSize)) { server, interruption in
+        let others = names.map { $0.connections(mode, poolSize: poolSize) }.max() ?? 0
+        let connections = poolSize + max(others, poolSize)
+        try await Scene.play(load, connections: connections) { server, interruption in
             let pool = try BenchPool(url: server.url, plan: plan)
             let task = BaselineTask(
                 connectionString: server.url,

@@ -95,7 +95,6 @@ extension ConnectionPool {
         var (remaining, attempts) = (acquireTimeout, 0)
         while true {
             let run = try statementRun(query, statementTimeout, sharing)
-            // Here, not in a function of its own: each that suspends costs a twentieth of the whole.
             await withTaskCancellationHandler {
                 await withUnsafeContinuation { continuation in
                     run.operation.continuation = continuation

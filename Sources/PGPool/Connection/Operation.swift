@@ -4,7 +4,8 @@ internal import Synchronization
 /// One statement on its way through a session.
 ///
 /// Proof of sendability: its fields change only under the session's lock, or before it is
-/// submitted, or, once `outcome` is set and it has left the session, in the one task that waits.
+/// submitted, or, once `outcome` is set and it has left the session, on the one thread that took it
+/// out, until that wakes the task that waits.
 final class Operation: @unchecked Sendable {
     enum Kind: Hashable {
         /// Parse, bind and execute with a sync of its own, in pipeline mode.

@@ -205,8 +205,8 @@ public final class Reactor: TaskExecutor {
                 }
             }
             batch.calls.removeAll(keepingCapacity: true)
-            // All answers are read before the next statements are sent, unless they share: each send
-            // lets another thread in, which would break up the batch.
+            // Connections go on to the next statement when all answers are read: each send lets another
+            // thread in, which would break up the batch. Those that are shared send in batches anyway.
             for operation in batch.arrived { operation.complete() }
             sendUnsent()
             if batch.finished.isEmpty {

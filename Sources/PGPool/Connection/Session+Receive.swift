@@ -25,7 +25,7 @@ extension Session {
                 flush(connection, &state)
             }
             news = digest(connection, &state, into: &finished)
-            condition = sharedCondition(state)
+            if finished.last?.isShared ?? false { condition = sharedCondition(state) }
         }
         tell(news)
         giveBack(finished[first...], condition)

@@ -46,18 +46,7 @@ struct StatementCache {
 
     mutating func lookUp(_ query: Query) -> Lookup {
         let values = query.parameters.values
-        // Most statements follow one like them: that takes no hashing.
-        if !entries.isEmpty, Self.fits(entries[newest], values),
-            entries[newest].text == StatementKey(query.sql)
-        {
-            return .prepared(
-                name: entries[newest].name,
-                changesSession: entries[newest].changesSession
-            )
-        }
-        if let place = places[StatementKey(query.sql)]?
-            .first(where: { Self.fits(entries[$0], values) })
-        {
+        if let place = place(of: StatementKey(query.sql), values) {
             touch(place)
             return .prepared(
                 name: entries[place].name,
@@ -83,6 +72,14 @@ struct StatementCache {
     mutating func newName() -> String {
         nextName += 1
         return prefix + String(nextName)
+    }
+
+    private func place(of text: StatementKey, _ values: [Parameters.Value]) -> Int? {
+        // Most statements follow one like them: that takes no hashing.
+        if !entries.isEmpty, entries[newest].text == text, Self.fits(entries[newest], values) {
+            return newest
+        }
+        return places[text]?.first { Self.fits(entries[$0], values) }
     }
 
     /// Compared in place: a list of types made for every look-up would cost more than the look-up.

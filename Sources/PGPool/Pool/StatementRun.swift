@@ -98,8 +98,11 @@ final class StatementRun: OperationCompletion {
 
     /// The answer is here: the connection goes on to the next before this task wakes.
     func operationFinished(_ operation: Operation) {
-        let lease = lease
-        stage.withLock { $0 = .over }
+        let lease = stage.withLock { stage -> Lease? in
+            defer { stage = .over }
+            if case .leased(let lease) = stage { return lease }
+            return nil
+        }
         if let lease { engine.release(lease) }
     }
 }

@@ -1,6 +1,6 @@
 /// Workers that each repeat an operation until the time is up.
 struct ClosedLoop<Operation: LoadOperation>: Sendable {
-    let operation: Operation
+    var operation: Operation
     /// One operation in this many is timed.
     let sampledEvery: Int
     /// Where the workers run; the global executor if `nil`.
@@ -10,15 +10,16 @@ struct ClosedLoop<Operation: LoadOperation>: Sendable {
     func run(_ slice: LoadSlice) async {
         await withDiscardingTaskGroup { group in
             for (index, counters) in slice.workers.enumerated() {
-                group.addTask(executorPreference: executor) {
-                    await work(slice, counters, worker: index)
+                var loop = self
+                loop.operation = operation.forWorker(index)
+                group.addTask(executorPreference: executor) { [loop] in
+                    await loop.work(slice, counters, worker: index)
                 }
             }
         }
     }
 
     private func work(_ slice: LoadSlice, _ counters: WorkerCounters, worker: Int) async {
-        let operation = operation.forWorker(worker)
         var parameters = ParameterGenerator(seed: slice.seed, worker: worker)
         var buffer = SampleBuffer()
         var start = MonotonicClock.now()

@@ -1,5 +1,4 @@
 import ArgumentParser
-import PGPool
 
 /// What one operation of the load is.
 enum LoadMode: String, CaseIterable, Codable, Sendable, ExpressibleByArgument {
@@ -18,11 +17,6 @@ enum LoadMode: String, CaseIterable, Codable, Sendable, ExpressibleByArgument {
     case mixed
     /// The same without sharing: every statement waits for a connection of its own.
     case mixedExclusive = "mixed-exclusive"
-
-    /// Whether `pool.query` may share connections.
-    var sharing: StatementSharing {
-        self == .shared || self == .mixed ? .automatic : .never
-    }
 
     /// One operation in this many is timed.
     ///

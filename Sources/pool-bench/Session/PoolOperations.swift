@@ -80,6 +80,13 @@ struct MixedOperation: LoadOperation {
     }
 }
 
+extension LoadMode {
+    /// Whether `pool.query` may share connections.
+    fileprivate var sharing: StatementSharing {
+        self == .shared || self == .mixed ? .automatic : .never
+    }
+}
+
 extension Workload {
     /// The statement with its parameter.
     func query(_ parameter: Int32) -> Query {

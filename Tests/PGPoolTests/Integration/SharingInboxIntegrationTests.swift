@@ -33,26 +33,32 @@ struct SharingInboxIntegrationTests {
         func letGo() { end.signal() }
     }
 
-    private func session(of pool: ConnectionPool) throws -> Session {
-        try #require(
-            pool.engine.state.withLock { state in
-                state.connections.lazy.compactMap { $0?.session }.first
-            }
-        )
-    }
-
-    @Test("Nobody waits for the lock, and whoever lets it go leaves nothing behind")
-    func lockIsTaken() async throws {
+    /// A pool of one connection, whose session's lock is held until `holder` lets it go.
+    private func withHeldLock(
+        prepare: [Query] = ["SELECT 1"],
+        _ body: (_ pool: ConnectionPool, _ session: Session, _ holder: Holder) async throws -> Void
+    ) async throws {
         try await withPool(
             on: Servers.plain.value,
             maxConnections: 1,
             configure: { $0.sharing.patience = .seconds(30) }
         ) { pool in
-            try await pool.query("SELECT 1")
-            let session = try session(of: pool)
+            for query in prepare { try await pool.query(query) }
+            let session = try #require(
+                pool.engine.state.withLock { state in
+                    state.connections.lazy.compactMap { $0?.session }.first
+                }
+            )
             let holder = Holder(session)
             await holder.waitUntilHeld()
             defer { holder.letGo() }
+            try await body(pool, session, holder)
+        }
+    }
+
+    @Test("Nobody waits for the lock, and whoever lets it go leaves nothing behind")
+    func lockIsTaken() async throws {
+        try await withHeldLock { pool, session, holder in
             try await withThrowingTaskGroup(of: Bool.self) { group in
                 for number in 0..<40 {
                     group.addTask {
@@ -74,17 +80,9 @@ struct SharingInboxIntegrationTests {
 
     @Test("A statement that is cancelled before it is taken over ends, and harms nobody")
     func cancelledInTheInbox() async throws {
-        try await withPool(
-            on: Servers.plain.value,
-            maxConnections: 1,
-            configure: { $0.sharing.patience = .seconds(30) }
-        ) { pool in
-            try await pool.query("DROP TABLE IF EXISTS inbox_rows")
-            try await pool.query("CREATE TABLE inbox_rows (id int)")
-            let session = try session(of: pool)
-            let holder = Holder(session)
-            await holder.waitUntilHeld()
-            defer { holder.letGo() }
+        try await withHeldLock(
+            prepare: ["DROP TABLE IF EXISTS inbox_rows", "CREATE TABLE inbox_rows (id int)"]
+        ) { pool, session, holder in
             let task = Task {
                 try await pool.query("INSERT INTO inbox_rows VALUES (1)")
             }
