@@ -41,7 +41,7 @@ extension PoolStateMachine {
     /// pause before it.
     private mutating func mayOpen(at now: Instant, into actions: inout Actions) -> Bool {
         guard consecutiveFailures > 0 else {
-            return counts.opening < settings.maxConcurrentOpenings
+            return counts.opening < min(settings.maxConcurrentOpenings, admission)
         }
         if let until = backoffUntil, now < until {
             if !isBackoffArmed {

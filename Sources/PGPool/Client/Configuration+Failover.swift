@@ -24,12 +24,13 @@ extension ConnectionPool.Configuration {
         /// The longest that a host may take to say whether it is the writer, connecting included.
         /// Default: 1 s.
         public var probeTimeout = Duration.seconds(1)
-        /// The pause before a host is asked again while a writer is sought; it grows to ten times as
-        /// much when that takes long. Default: 25 ms.
-        public var probeInterval = Duration.milliseconds(25)
-        /// How many callers are let in when a writer was found; every 50 ms twice as many.
-        /// Default: 16.
-        public var rampStart = 16
+        /// The time between two questions to a host while a writer is sought. It grows to three times
+        /// as much for a host that is slow to answer, and to 25 times when the search takes long.
+        /// Default: 10 ms.
+        public var probeInterval = Duration.milliseconds(10)
+        /// How many callers are let in when a writer was found, and how many connections are opened
+        /// to it at once; every 50 ms twice as many. Default: 4.
+        public var rampStart = 4
 
         /// Whether callers wait while the host does not answer. Readers have others in their place.
         var holdsCallers = true

@@ -76,7 +76,7 @@ final class EndpointMonitor: EndpointWatcher, ReactorHandler {
         var endpointSettings = EndpointSettings()
         endpointSettings.probeTimeout = settings.probeTimeout
         endpointSettings.probeInterval = settings.probeInterval
-        endpointSettings.maxProbeInterval = settings.probeInterval * 10
+        endpointSettings.maxProbeInterval = settings.probeInterval * 25
         endpointSettings.rampStart = settings.rampStart
         state = Mutex(
             State(

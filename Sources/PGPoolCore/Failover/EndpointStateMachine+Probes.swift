@@ -21,17 +21,25 @@ extension EndpointStateMachine {
     /// Ends the flight that an answer or a failure belongs to. `nil` for one that was given up.
     mutating func land(_ probe: ProbeID, on id: HostID, at now: Int64) -> Int? {
         guard let index = hosts.firstIndex(where: { $0.id == id }),
-            hosts[index].flight?.id == probe
+            let flight = hosts[index].flight, flight.id == probe
         else { return nil }
         hosts[index].flight = nil
         hosts[index].isHeard = true
-        scheduleNext(index, at: now)
+        scheduleNext(index, after: flight.deadline - times.probeTimeout, at: now)
         return index
     }
 
     /// While a writer is sought, and while the one that was found settles in, hosts are asked again.
-    private mutating func scheduleNext(_ index: Int, at now: Int64) {
-        hosts[index].nextProbeAt = state == .healthy ? nil : now + pause(at: now)
+    /// The pause counts from the last question, so that who answers late is not asked late. It is
+    /// four times what the answer took, within bounds: a host that a fleet keeps busy is spared.
+    private mutating func scheduleNext(_ index: Int, after asked: Int64, at now: Int64) {
+        guard state != .healthy else {
+            hosts[index].nextProbeAt = nil
+            return
+        }
+        let spared = min(4 * (now - asked), 3 * times.probeInterval)
+        let pause = max(pause(at: now), spared)
+        hosts[index].nextProbeAt = max(asked + pause, now + pause / 4)
     }
 
     /// The pause before a host is asked again: short at first, then doubling with each fast period;
@@ -87,7 +95,7 @@ extension EndpointStateMachine {
             if let flight = hosts[index].flight, flight.deadline <= now {
                 cancelFlight(index, into: &actions)
                 hosts[index].isHeard = true
-                scheduleNext(index, at: now)
+                scheduleNext(index, after: now, at: now)
                 noteFailure(index, .timedOut, at: now, into: &actions)
             }
             if let due = hosts[index].nextProbeAt, due <= now, hosts[index].flight == nil {

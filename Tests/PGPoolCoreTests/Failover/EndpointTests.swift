@@ -116,6 +116,27 @@ struct EndpointTests {
         #expect(machine.admission == .limited(4))
     }
 
+    @Test("Questions are 10 ms apart; a host that is slow to answer is asked less often, not late")
+    mutating func pace() throws {
+        try becomeHealthy()
+        report(.suspect)
+        try fail(0, .unreachable)
+        try answer(1, reader)
+        pass(.milliseconds(10))
+        #expect(probe(1) != nil, "an answer at once is followed by a question after 10 ms")
+        #expect(probe(2) != nil)
+        pass(.milliseconds(5))
+        try answer(1, reader)
+        pass(.milliseconds(14))
+        #expect(probe(1) == nil, "20 ms pass between two questions to a host that took 5 ms")
+        pass(.milliseconds(1))
+        #expect(probe(1) != nil)
+        pass(.milliseconds(70))
+        try answer(2, reader)
+        pass(.milliseconds(8))
+        #expect(probe(2) != nil, "after an answer that took 100 ms, a quarter of 30 ms")
+    }
+
     @Test("A writer that says it is a reader loses its generation with that answer")
     mutating func demoted() throws {
         try becomeHealthy()

@@ -29,8 +29,8 @@ extension PoolModel {
         )
         try require(total < limit, "connect(\(id)) with \(total) of \(limit)")
         try require(
-            opening < machine.settings.maxConcurrentOpenings,
-            "connect(\(id)) with \(opening) opening"
+            opening < min(machine.settings.maxConcurrentOpenings, admission),
+            "connect(\(id)) with \(opening) opening, \(admission) admitted"
         )
         if isFailing {
             try require(opening == 0, "two probers of an endpoint that fails")

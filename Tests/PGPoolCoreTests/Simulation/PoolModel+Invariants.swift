@@ -107,7 +107,7 @@ extension PoolModel {
             )
         } else {
             try require(
-                counts.opening == machine.settings.maxConcurrentOpenings,
+                counts.opening >= min(machine.settings.maxConcurrentOpenings, admission),
                 "\(queue.count) wait, \(spare) spare wanted, and only \(counts) of \(limit)"
             )
         }

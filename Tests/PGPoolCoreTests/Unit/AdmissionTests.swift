@@ -45,6 +45,19 @@ import Testing
         #expect(pool.actions.contains(.grant(.first(0), to: last)))
     }
 
+    @Test("Not more connections are opened at once than callers are let in")
+    func dials() throws {
+        let pool = PoolHarness(3)
+        admit(0, pool)
+        for _ in 0..<3 { _ = try waiter(pool.acquire()) }
+        admit(1, pool)
+        #expect(pool.actions.filter(\.isConnect) == [.connect(.first(0))])
+        pool.feed { $0.connected(.first(0), at: $1, into: &$2) }
+        #expect(pool.actions.filter(\.isConnect) == [.connect(.first(1))])
+        admit(2, pool)
+        #expect(pool.actions.filter(\.isConnect) == [.connect(.first(2))])
+    }
+
     @Test("A pool that does not hold its callers refuses them at once")
     func refuses() throws {
         let pool = PoolHarness(1) { $0.holdsCallers = false }
@@ -84,5 +97,11 @@ import Testing
         #expect(pool.machine.isBackingOff)
         pool.feed { $0.forgetFailures(at: $1, into: &$2) }
         #expect(pool.actions == [.connect(.nth(2, 0))])
+    }
+}
+
+extension PoolAction {
+    fileprivate var isConnect: Bool {
+        if case .connect = self { true } else { false }
     }
 }
