@@ -18,6 +18,10 @@
 
 // pthread_setname_np hides behind _GNU_SOURCE, which an importer cannot define.
 static inline void pgpool_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+// So does sched_getcpu.
+extern int sched_getcpu(void);
+static inline int pgpool_processor(void) { return sched_getcpu(); }
 #endif
 
 #endif

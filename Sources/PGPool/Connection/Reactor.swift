@@ -1,3 +1,4 @@
+internal import CLibPQ
 internal import HeapModule
 internal import PGPoolCore
 internal import Synchronization
@@ -59,6 +60,7 @@ public final class Reactor: TaskExecutor {
     private let poller: any Poller
     private let state = Mutex(State())
     let crew: ReactorCrew?
+    private let lastProcessor = Atomic<Int32>(-1)
 
     /// Makes a reactor and starts its thread.
     ///
@@ -189,12 +191,28 @@ public final class Reactor: TaskExecutor {
         if mustWake { poller.wakeUp() }
     }
 
+    /// The processor that the thread ran on when it last woke; nil where that cannot be known.
+    var processor: Int32? {
+        let processor = lastProcessor.load(ordering: .relaxed)
+        return processor < 0 ? nil : processor
+    }
+
+    private func noteProcessor() {
+        #if os(Linux)
+            lastProcessor.store(pgpool_processor(), ordering: .relaxed)
+        #endif
+    }
+
+    /// How many handlers it serves.
+    var load: Int { state.withLock { $0.registrations.count - $0.free.count } }
+
     // MARK: - The thread
 
     private func run() {
         var batch = Batch()
         while let wait = batch.finished.isEmpty ? prepareToSleep() : 0 {
             poller.wait(milliseconds: wait, into: &batch.ready)
+            noteProcessor()
             guard collect(into: &batch) else { break }
             let isQuiet = batch.calls.isEmpty
             for (handler, readiness) in batch.calls {

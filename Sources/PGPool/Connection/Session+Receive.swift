@@ -26,6 +26,7 @@ extension Session {
             }
             news = digest(connection, &state, into: &finished)
             if finished.last?.isShared ?? false { condition = sharedCondition(state) }
+            followProcessor(&state)
         }
         tell(news)
         giveBack(finished[first...], condition)

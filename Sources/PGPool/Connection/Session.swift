@@ -50,6 +50,7 @@ final class Session: ReactorHandler {
         /// The first error that ended the connection.
         var fatalError: PostgresError?
         var isClosing = false
+        var locality = Locality()
         /// The descriptor that outlives libpq's, to see the server's end of the connection close.
         var lingering: Int32 = -1
     }
@@ -59,7 +60,8 @@ final class Session: ReactorHandler {
 
     /// Names it to the pool that owns it.
     let id: ConnectionID
-    let reactor: Reactor
+    /// Whose thread watches the socket. It changes under the lock of `state`, with `State.token`.
+    let watcher: Mutex<Reactor>
     let events: any SessionEvents
     let state: Mutex<State>
     /// Statements that share and are still to be put behind what is to be sent. Its lock is held
@@ -88,7 +90,7 @@ final class Session: ReactorHandler {
         statements: SessionStatements
     ) {
         self.id = id
-        self.reactor = reactor
+        watcher = Mutex(reactor)
         self.events = events
         statementMode = statements.mode
         statementCounters = statements.counters

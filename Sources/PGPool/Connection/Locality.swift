@@ -1,0 +1,38 @@
+/// Decides which processor a connection is to be served on: the one on which its answers arrive.
+///
+/// A server process on the same machine is woken on the processor where the answer to it was sent
+/// from, or not; once the two are apart under load the system leaves them there, and each statement
+/// costs the waking of another processor, twice. Elsewhere the network card's queue decides where
+/// answers arrive.
+struct Locality {
+    /// Answers between two looks, each of which costs a system call.
+    static let lookEvery = 64
+    /// Looks in a row that must agree: threads change their processors, too.
+    static let agreeing = 4
+
+    private var untilLook = Self.lookEvery
+    private var strays = 0
+    private var lastSeen: Int32 = -1
+
+    /// Counts an answer, and says whether to look where it arrived.
+    mutating func isTimeToLook() -> Bool {
+        untilLook -= 1
+        guard untilLook <= 0 else { return false }
+        untilLook = Self.lookEvery
+        return true
+    }
+
+    /// Takes in where an answer arrived, and says whether whoever serves that processor is to take
+    /// over from the one that serves `own`. A processor that is not known is nil.
+    mutating func saw(_ processor: Int32?, servedOn own: Int32?) -> Bool {
+        guard let processor, let own, processor != own else {
+            strays = 0
+            return false
+        }
+        strays = processor == lastSeen ? strays + 1 : 1
+        lastSeen = processor
+        guard strays >= Self.agreeing else { return false }
+        strays = 0
+        return true
+    }
+}
