@@ -92,13 +92,13 @@ extension ConnectionPool {
     ) async throws -> Rows {
         let started = Instant.now
         let site = RawCallSite(fileID: fileID, line: line)
-        var (remaining, attempts) = (acquireTimeout, 0)
+        var (remaining, attempts, now) = (acquireTimeout, 0, started)
         while true {
             let run = try statementRun(query, statementTimeout, sharing)
             await withTaskCancellationHandler {
                 await withUnsafeContinuation { continuation in
                     run.operation.continuation = continuation
-                    engine.start(run, remaining, site)
+                    engine.start(run, remaining, site, at: now)
                 }
             } onCancel: {
                 run.cancel()
@@ -123,7 +123,8 @@ extension ConnectionPool {
                 )
             else { throw error }
             try await Task.sleep(for: max(.zero, next - .now))
-            remaining = max(.zero, deadline - .now)
+            now = .now
+            remaining = max(.zero, deadline - now)
         }
     }
 

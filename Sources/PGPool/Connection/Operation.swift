@@ -16,8 +16,6 @@ final class Operation: @unchecked Sendable {
 
     let query: Query
     let kind: Kind
-    /// What begins the transaction in front of it, if it is the first statement of one.
-    var begin: TransactionBegin?
     /// Whether it may have neighbours on its connection.
     var isShared = false
     /// Its task went on without the answer, which is still to come.
@@ -38,24 +36,16 @@ final class Operation: @unchecked Sendable {
 
     /// Whether it is to leave nothing prepared.
     var isUnnamed = false
-    /// What it is made of if it is a pipeline; `query` is empty then.
-    var batch: StatementBatch?
     /// Set when it is sent: what went with it and what its answers mean.
     var sending = StatementSending()
-    /// The error that was answered by preparing it again, which is done once.
-    var repairedError: PostgresError?
     /// It was sent again because the server did not know the insert of its token, which is done once.
     var isTokenRepaired = false
-    /// What it hands over piece by piece, if it is a stream or a COPY.
-    var exchange: Exchange?
     var phase = FailurePhase.nothingSent
     /// Its only result, or the last of several.
     var result: ResultHandle?
-    /// Those before the last.
-    var earlierResults: [ResultHandle] = []
     var error: PostgresError?
-    /// What its caller is told instead when the token in front of it could not be inserted.
-    var ledgerFailure: PoolError?
+    /// What most statements do without.
+    private var rare: Rare?
     var isCancelled = false
     var didTimeOut = false
     /// Orders what was written before the task is woken with what it reads then. Continuations do so
@@ -72,6 +62,59 @@ final class Operation: @unchecked Sendable {
     init(_ query: Query, _ kind: Kind) {
         self.query = query
         self.kind = kind
+    }
+
+    /// Apart, since each of these in the operation itself costs every statement its setting up and
+    /// its taking down.
+    private final class Rare {
+        var begin: TransactionBegin?
+        var batch: StatementBatch?
+        var exchange: Exchange?
+        var earlierResults: [ResultHandle] = []
+        var repairedError: PostgresError?
+        var ledgerFailure: PoolError?
+    }
+
+    private func withRare(_ change: (Rare) -> Void) {
+        let rare = rare ?? Rare()
+        self.rare = rare
+        change(rare)
+    }
+
+    /// What begins the transaction in front of it, if it is the first statement of one.
+    var begin: TransactionBegin? {
+        get { rare?.begin }
+        set { if rare != nil || newValue != nil { withRare { $0.begin = newValue } } }
+    }
+
+    /// What it is made of if it is a pipeline; `query` is empty then.
+    var batch: StatementBatch? {
+        get { rare?.batch }
+        set { withRare { $0.batch = newValue } }
+    }
+
+    /// What it hands over piece by piece, if it is a stream or a COPY.
+    var exchange: Exchange? {
+        get { rare?.exchange }
+        set { withRare { $0.exchange = newValue } }
+    }
+
+    /// The results before the last.
+    var earlierResults: [ResultHandle] {
+        get { rare?.earlierResults ?? [] }
+        set { if rare != nil || !newValue.isEmpty { withRare { $0.earlierResults = newValue } } }
+    }
+
+    /// The error that was answered by preparing it again, which is done once.
+    var repairedError: PostgresError? {
+        get { rare?.repairedError }
+        set { withRare { $0.repairedError = newValue } }
+    }
+
+    /// What its caller is told instead when the token in front of it could not be inserted.
+    var ledgerFailure: PoolError? {
+        get { rare?.ledgerFailure }
+        set { withRare { $0.ledgerFailure = newValue } }
     }
 
     /// All results, in order.

@@ -40,10 +40,13 @@ protocol Poller: Sendable {
 
         private let epoll: Int32
         private let event: Int32
+        // Proof: only `wait`, on the reactor's own thread, uses it; it is set once and freed in deinit.
+        nonisolated(unsafe) private let events: UnsafeMutableBufferPointer<epoll_event>
 
         init?() {
             epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
             guard epoll >= 0 else { return nil }
+            events = .allocate(capacity: Self.capacity)
             event = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
             guard event >= 0, control(EPOLL_CTL_ADD, event, .readable, Self.wakeToken) else {
                 return nil
@@ -83,29 +86,22 @@ protocol Poller: Sendable {
             milliseconds: Int32,
             into ready: inout [(token: UInt64, readiness: Readiness)]
         ) {
-            withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: Self.capacity) { events in
-                let count = epoll_wait(
-                    epoll,
-                    events.baseAddress,
-                    Int32(Self.capacity),
-                    milliseconds
-                )
-                guard count > 0 else { return }
-                for event in events[0..<Int(count)] {
-                    if event.data.u64 == Self.wakeToken {
-                        drainEvent()
-                        continue
-                    }
-                    var readiness: Readiness = []
-                    let failed = EPOLLHUP.rawValue | EPOLLERR.rawValue | EPOLLRDHUP.rawValue
-                    if event.events & (EPOLLIN.rawValue | failed) != 0 {
-                        readiness.insert(.readable)
-                    }
-                    if event.events & (EPOLLOUT.rawValue | EPOLLERR.rawValue) != 0 {
-                        readiness.insert(.writable)
-                    }
-                    ready.append((event.data.u64, readiness))
+            let count = epoll_wait(epoll, events.baseAddress, Int32(events.count), milliseconds)
+            guard count > 0 else { return }
+            for event in events[0..<Int(count)] {
+                if event.data.u64 == Self.wakeToken {
+                    drainEvent()
+                    continue
                 }
+                var readiness: Readiness = []
+                let failed = EPOLLHUP.rawValue | EPOLLERR.rawValue | EPOLLRDHUP.rawValue
+                if event.events & (EPOLLIN.rawValue | failed) != 0 {
+                    readiness.insert(.readable)
+                }
+                if event.events & (EPOLLOUT.rawValue | EPOLLERR.rawValue) != 0 {
+                    readiness.insert(.writable)
+                }
+                ready.append((event.data.u64, readiness))
             }
         }
 
@@ -118,6 +114,8 @@ protocol Poller: Sendable {
             var count: UInt64 = 0
             _ = read(event, &count, 8)
         }
+
+        deinit { events.deallocate() }
 
         func close() {
             _ = Glibc.close(event)

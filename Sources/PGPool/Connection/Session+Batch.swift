@@ -146,7 +146,13 @@ extension Session {
             guard index < batch.nextToSend else { break }
             guard batch.items[index].sending.precedingResults > 0 else {
                 let item = batch.items[index]
-                noteTag(result, of: operation, item.query, item.sending, &state)
+                noteTag(
+                    result,
+                    of: operation,
+                    changesSession: item.sending.changesSession,
+                    sql: item.query.sql,
+                    &state
+                )
                 if !batch.isIsolated { batch.current += 1 }
                 // An abandoned batch keeps nothing.
                 guard operation.outcome == nil else { break }

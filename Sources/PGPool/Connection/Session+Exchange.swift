@@ -26,13 +26,13 @@ extension Session {
     struct Ending {
         var finished: [Operation] = []
         var request: CancelRequest?
-        var news = News()
+        var news: News?
     }
 
     func end(_ ending: Ending) {
         if let request = ending.request { send(request) }
         for operation in ending.finished { operation.finish() }
-        tell(ending.news)
+        if let news = ending.news { tell(news) }
     }
 
     /// The next piece; resumes reading once half of what was read ahead is gone.

@@ -7,7 +7,7 @@ internal import Synchronization
 extension Session {
     /// The socket is ready.
     func receive(_ readiness: Readiness, _ finished: inout [Operation]) {
-        var news = News()
+        var news: News?
         var isGone = false
         let first = finished.count
         var condition = SessionCondition.clean
@@ -28,7 +28,7 @@ extension Session {
             if finished.last?.isShared ?? false { condition = sharedCondition(state) }
             followProcessor(&state)
         }
-        tell(news)
+        if let news { tell(news) }
         giveBack(finished[first...], condition)
         if isGone { events.sessionClosed(self) }
     }
@@ -66,23 +66,32 @@ extension Session {
         _ connection: OpaquePointer,
         _ state: inout State,
         into finished: inout [Operation]
-    ) -> News {
+    ) -> News? {
         readResults(connection, &state, into: &finished)
         if PQstatus(connection) == CONNECTION_BAD { noteLost(&state, message: "") }
-        var news = News()
-        if !state.notifications.isEmpty { swap(&news.notifications, &state.notifications) }
-        news.doubt = state.doubt
-        state.doubt = nil
-        if let exchange = state.open?.exchange, exchange.hasProgress {
-            news.progress = exchange.signal
-        }
+        var news = takeNews(&state)
         takeInbox(&state, into: &finished)
         guard state.isLost, !state.isClosing else {
             sendPending(&state)
             return news
         }
-        news.loss = lostError(state, phase: .nothingSent, sql: nil)
+        news = news ?? News()
+        news?.loss = lostError(state, phase: .nothingSent, sql: nil)
         finished += takeAll(&state)
+        return news
+    }
+
+    /// Nil mostly.
+    private func takeNews(_ state: inout State) -> News? {
+        let progress = state.open.flatMap { open in
+            open.exchange.flatMap { $0.hasProgress ? $0.signal : nil }
+        }
+        guard !state.notifications.isEmpty || state.doubt != nil || progress != nil else {
+            return nil
+        }
+        var news = News(progress: progress, doubt: state.doubt)
+        swap(&news.notifications, &state.notifications)
+        state.doubt = nil
         return news
     }
 
@@ -150,7 +159,13 @@ extension Session {
                 notePreceding(result, &operation.sending, of: operation, &state)
                 PQclear(result)
             } else {
-                noteTag(result, of: operation, operation.query, operation.sending, &state)
+                noteTag(
+                    result,
+                    of: operation,
+                    changesSession: operation.sending.changesSession,
+                    sql: operation.query.sql,
+                    &state
+                )
                 operation.add(ResultHandle(result))
             }
             return
@@ -174,7 +189,9 @@ extension Session {
         if let batch = operation.batch {
             if repair(batch, of: operation, &state) { return }
         } else {
-            forgetUnusable(operation.sending, of: operation.query, &state)
+            if operation.sending.needsCare {
+                forgetUnusable(operation.sending, of: operation.query, &state)
+            }
             if repair(operation, &state) { return }
         }
         if operation === state.settling {
@@ -288,8 +305,8 @@ extension Session {
     func noteTag(
         _ result: OpaquePointer,
         of operation: Operation,
-        _ query: Query,
-        _ sending: StatementSending,
+        changesSession: Bool,
+        sql: @autoclosure () -> String,
         _ state: inout State
     ) {
         guard let tag = PQcmdStatus(result) else { return }
@@ -298,9 +315,7 @@ extension Session {
         case UInt8(ascii: "I"): return
         case UInt8(ascii: "U") where tag[1] == CChar(UInt8(ascii: "P")): return
         case UInt8(ascii: "S") where tag[2] == CChar(UInt8(ascii: "L")):
-            if sending.changesSession,
-                !trustsFunctions || StatementText.namesSessionFunction(query.sql)
-            {
+            if changesSession, !trustsFunctions || StatementText.namesSessionFunction(sql()) {
                 state.isDirty = true
             }
         case UInt8(ascii: "D") where tag[2] == CChar(UInt8(ascii: "L")): return
@@ -311,7 +326,7 @@ extension Session {
             if tag[0] == CChar(UInt8(ascii: "S")), tag[1] == CChar(UInt8(ascii: "E")) {
                 state.transaction.isReadOnly = false
             }
-            switch SessionEffect(tag: String(cString: tag), sql: query.sql) {
+            switch SessionEffect(tag: String(cString: tag), sql: sql()) {
             case .none: break
             case .settings: state.isDirty = true
             case .statements:

@@ -109,6 +109,8 @@ extension Session {
         _ state: inout State
     ) -> FailurePhase {
         if operation.isCommit { return .commit }
+        // Only what is a transaction by itself may share, and only outside of one.
+        if operation.isShared { return .autocommit }
         if let begin = operation.begin {
             state.transaction.isReadOnly = begin.isReadOnly
             state.transaction.isVerified = begin.token != nil

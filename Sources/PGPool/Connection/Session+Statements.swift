@@ -17,6 +17,9 @@ struct StatementSending {
     /// The insert of a commit's token, if one went in front of it.
     var token: TokenSending?
 
+    /// Whether there is anything to do about its names once it is answered.
+    var needsCare: Bool { unusable != nil || isPreparing }
+
     enum Unusable {
         /// 26000: there is no such statement.
         case unknown
@@ -66,16 +69,12 @@ extension Session {
         by name: String,
         _ connection: OpaquePointer
     ) -> Bool {
-        query.parameters.withPointers { pointers, lengths, formats in
-            PQsendQueryPrepared(
-                connection,
-                name,
-                Int32(query.parameters.count),
-                pointers,
-                lengths,
-                formats,
-                1
-            )
+        let count = Int32(query.parameters.count)
+        // A string that is passed as it is would be copied for it.
+        return name.withCString { name in
+            query.parameters.withPointers { pointers, lengths, formats in
+                PQsendQueryPrepared(connection, name, count, pointers, lengths, formats, 1)
+            }
         } == 1
     }
 

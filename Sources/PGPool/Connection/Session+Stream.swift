@@ -64,7 +64,13 @@ extension Session {
                 keep(result, columns, exchange)
             }
             guard PQresultStatus(result) == PGRES_TUPLES_OK else { break }
-            noteTag(result, of: operation, operation.query, operation.sending, &state)
+            noteTag(
+                result,
+                of: operation,
+                changesSession: operation.sending.changesSession,
+                sql: operation.query.sql,
+                &state
+            )
             operation.add(ResultHandle(result))
             return true
         case PGRES_COPY_IN:

@@ -138,8 +138,10 @@ extension Session {
     /// out once more, since the server could not run the insert before it by name. Nothing but BEGIN
     /// has run then, and nothing was sent behind it, so nobody can notice.
     func repairToken(_ operation: Operation, _ state: inout State) -> Bool {
-        let sending = operation.batch?.items.first?.sending ?? operation.sending
-        guard let unusable = sending.token?.unusable else { return false }
+        guard
+            let unusable = operation.batch.map({ $0.items.first?.sending.token?.unusable })
+                ?? operation.sending.token?.unusable
+        else { return false }
         switch unusable {
         case .unknown:
             // Whatever made the server forget this one has hardly left it the others, and within the

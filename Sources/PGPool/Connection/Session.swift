@@ -139,9 +139,17 @@ final class Session: ReactorHandler {
         // number, or its mark is seen here.
         leaseNumber.wrappingAdd(1, ordering: .sequentiallyConsistent)
         guard isTouched.load(ordering: .sequentiallyConsistent) else { return .clean }
+        let left = state.withLock { state -> SessionCondition? in
+            state.transaction = TransactionState()
+            return state.open == nil ? condition(state) : nil
+        }
+        return left ?? endLeaseAndLeave()
+    }
+
+    /// The lease left a stream or a COPY open.
+    private func endLeaseAndLeave() -> SessionCondition {
         var ending = Ending()
         let left = state.withLock { state in
-            state.transaction = TransactionState()
             if let open = state.open { leave(open, mustCancel: true, &state, &ending) }
             return condition(state)
         }

@@ -61,19 +61,23 @@ extension PoolEngine {
         _ continuation: UnsafeContinuation<Void, Never>?,
         _ waited: Duration
     ) {
-        switch waiter.outcome {
+        if !observers.isEmpty { observe(waiter.outcome, waited) }
+        if let statement = waiter.statement {
+            statement.waitEnded(waiter.outcome)
+        } else {
+            waiter.isOver.store(true, ordering: .releasing)
+            continuation?.resume()
+        }
+    }
+
+    private func observe(_ outcome: Result<Lease, any Error>?, _ waited: Duration) {
+        switch outcome {
         case .success?:
             observe(.leaseAcquired(waitTime: waited))
         case .failure(let error as PoolError)?:
             observe(.acquireFailed(code: error.code, waitTime: waited))
         case .failure?, nil:
             break
-        }
-        if let statement = waiter.statement {
-            statement.waitEnded(waiter.outcome)
-        } else {
-            waiter.isOver.store(true, ordering: .releasing)
-            continuation?.resume()
         }
     }
 

@@ -13,8 +13,13 @@ extension PoolEngine {
     }
 
     /// Takes a connection for one statement, which is sent the moment there is one.
-    func start(_ run: StatementRun, _ timeout: Duration?, _ site: RawCallSite) {
-        switch ask(timeout, site, run) {
+    func start(
+        _ run: StatementRun,
+        _ timeout: Duration?,
+        _ site: RawCallSite,
+        at now: Instant = .now
+    ) {
+        switch ask(timeout, site, run, at: now) {
         case .lease(let lease): run.waitEnded(.success(lease))
         case .refused(let error): run.waitEnded(.failure(error))
         case .waiting(let waiter): run.isWaiting(as: waiter)
@@ -30,8 +35,12 @@ extension PoolEngine {
     }
 
     /// Asks the state machine for a connection. Never suspends.
-    func ask(_ timeout: Duration?, _ site: RawCallSite, _ run: StatementRun?) -> Answer {
-        let now = Instant.now
+    func ask(
+        _ timeout: Duration?,
+        _ site: RawCallSite,
+        _ run: StatementRun?,
+        at now: Instant = .now
+    ) -> Answer {
         let deadline =
             timeout.map { now + $0 }
             ?? Instant(nanoseconds: now.nanoseconds &+ acquireTimeout)

@@ -121,6 +121,11 @@ struct LocalityIntegrationTests {
             }
             let name = try #require(thread?.split(separator: "/").last)
             try pin(String(name), to: processor)
+            // A thread notes its processor when it wakes.
+            try await eventually("reactor \(processor) runs where it was pinned") {
+                await withTaskExecutorPreference(reactor) { await Task.yield() }
+                return reactor.processor == Int32(processor)
+            }
         }
         try await withPool(
             on: Servers.plain.value,
