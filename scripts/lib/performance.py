@@ -10,8 +10,11 @@ import tempfile
 
 BEGIN, END = "<!-- figures: made by scripts/performance -->", "<!-- end of figures -->"
 QUICK = bool(os.environ.get("QUICK"))
-DURATION = "2s" if QUICK else "10s"
-PAIRS = "2" if QUICK else "5"
+DURATION = "1s" if QUICK else "10s"
+# Of what has something beside it: so long, so often. Each pair has processes of its own, since where
+# a process happens to lie in memory makes up to a fifth of its throughput.
+SLICE = "1s" if QUICK else "3s"
+PAIRS = 2 if QUICK else 5
 
 # Mode, workers, connections, where the workers run, what runs beside it.
 LOADS = [
@@ -44,8 +47,13 @@ def measure(bench, arguments):
             return json.load(result)
 
 
-def per_100k(cpu, operations):
-    return f"{cpu / operations * 1e5:.2f}" if operations else "–"
+def middle(results, key):
+    return statistics.median(result[key] for result in results)
+
+
+def cpu(results):
+    """Client CPU seconds per 100 k operations."""
+    return f"{statistics.median(r['client_cpu_seconds'] / r['operations'] * 1e5 for r in results):.2f}"
 
 
 def contests(bench, commands):
@@ -53,27 +61,24 @@ def contests(bench, commands):
     rows = ["| beside each other, by turns | per second | CPU s per 100 k "
             "| latency p50 / p99 ms | a transaction's wait p50 / p99 ms | ratio |",
             "|---|---|---|---|---|---|"]
-    slice_ = "1s" if QUICK else "4s"
     for first, second, workers, connections in CONTESTS:
         def command(mode):
             return ["run", "--mode", mode, "--workers", str(workers), "--pool-size",
-                    str(connections), "--executor", "reactor", "--duration", slice_]
+                    str(connections), "--executor", "reactor", "--duration", SLICE]
         results = [(measure(bench, command(first)), measure(bench, command(second)))
-                   for _ in range(int(PAIRS))]
+                   for _ in range(PAIRS)]
         ratio = statistics.median(a["throughput"] / b["throughput"] for a, b in results)
         for place, mode in enumerate((first, second)):
             taken = [pair[place] for pair in results]
-            middle = lambda value: statistics.median(value(one) for one in taken)
             wait = "–"
             if mode.startswith("mixed"):
-                wait = (f"{middle(lambda r: r['acquire_ms']['p50']):.3g} / "
-                        f"{middle(lambda r: r['acquire_ms']['p99']):.3g}")
-            cpu = middle(lambda r: r["client_cpu_seconds"] / r["operations"] * 1e5)
+                waits = [result["acquire_ms"] for result in taken]
+                wait = f"{middle(waits, 'p50'):.3g} / {middle(waits, 'p99'):.3g}"
+            latencies = [result["latency_ms"] for result in taken]
             rows.append(
                 f"| {mode}, {workers} workers on {connections} "
-                f"| {middle(lambda r: r['throughput']):,.0f} | {cpu:.2f} "
-                f"| {middle(lambda r: r['latency_ms']['p50']):.3g} / "
-                f"{middle(lambda r: r['latency_ms']['p99']):.3g} | {wait} "
+                f"| {middle(taken, 'throughput'):,.0f} | {cpu(taken)} "
+                f"| {middle(latencies, 'p50'):.3g} / {middle(latencies, 'p99'):.3g} | {wait} "
                 f"| {f'**{ratio:.2f}**' if place == 0 else ''} |")
             commands.append("pool-bench " + " ".join(command(mode)))
     return rows
@@ -83,8 +88,9 @@ def main(bench):
     lines = [
         BEGIN, "",
         f"Measured on {os.cpu_count()} cores, {platform.system()} "
-        f"{platform.release().split('-')[0]}, server on loopback, {DURATION} each in {PAIRS} "
-        "interleaved pairs.", "",
+        f"{platform.release().split('-')[0]}, server on loopback. What has something beside it: "
+        f"{SLICE} each, by turns, {PAIRS} times, each time in new processes; figures are medians, "
+        f"of the ratios too. The rest: {DURATION}.", "",
         "| load | per second | CPU s per 100 k | latency p50 / p99 / p99.9 ms | "
         "per worker min / median / max | beside it: per second, CPU, ours ÷ theirs |",
         "|---|---|---|---|---|---|",
@@ -93,22 +99,23 @@ def main(bench):
     for mode, workers, connections, executor, baselines in LOADS:
         arguments = ["run", "--mode", mode, "--workers", str(workers),
                      "--pool-size", str(connections), "--executor", executor,
-                     "--duration", DURATION]
+                     "--duration", SLICE if baselines else DURATION]
         for name in baselines:
             arguments += ["--baseline", name]
-        if baselines:
-            arguments += ["--pairs", PAIRS]
         commands.append("pool-bench " + " ".join(arguments))
-        result = measure(bench, arguments)
+        results = [measure(bench, arguments) for _ in range(PAIRS if baselines else 1)]
         beside = "; ".join(
-            f"{b['name']} {b['throughput']:,.0f}, "
-            f"{per_100k(b['client_cpu_seconds'], b['operations'])}, **{b['throughput_ratio']:.2f}**"
-            for b in result.get("baselines", []))
+            f"{name} {middle(rivals, 'throughput'):,.0f}, {cpu(rivals)}, "
+            f"**{middle(rivals, 'throughput_ratio'):.2f}**"
+            for name, rivals in [
+                (name, [b for r in results for b in r["baselines"] if b["name"] == name])
+                for name in baselines])
+        # The distributions of the run in the middle.
+        result = sorted(results, key=lambda r: r["throughput"])[len(results) // 2]
         latency, spread = result["latency_ms"], result["operations_per_worker"]
         lines.append(
             f"| {mode}, {workers} workers on {connections}, {executor} executor "
-            f"| {result['throughput']:,.0f} "
-            f"| {per_100k(result['client_cpu_seconds'], result['operations'])} "
+            f"| {middle(results, 'throughput'):,.0f} | {cpu(results)} "
             f"| {latency['p50']:.3g} / {latency['p99']:.3g} / {latency['p999']:.3g} "
             f"| {spread['min']:,} / {spread['median']:,.0f} / {spread['max']:,} | {beside} |")
         if workers == 1000:

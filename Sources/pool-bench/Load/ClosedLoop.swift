@@ -12,8 +12,13 @@ struct ClosedLoop<Operation: LoadOperation>: Sendable {
             for (index, counters) in slice.workers.enumerated() {
                 var loop = self
                 loop.operation = operation.forWorker(index)
-                group.addTask(executorPreference: executor) { [loop] in
-                    await loop.work(slice, counters, worker: index)
+                // A preference that is nil is a preference, too: each change of executors looks it up.
+                if let executor {
+                    group.addTask(executorPreference: executor) { [loop] in
+                        await loop.work(slice, counters, worker: index)
+                    }
+                } else {
+                    group.addTask { [loop] in await loop.work(slice, counters, worker: index) }
                 }
             }
         }
