@@ -118,6 +118,8 @@ def pgpool(bench, fault, delay, workers):
             sys.exit(f"pool-bench: exit status {done.returncode}")
         with open(path, encoding="utf-8") as file:
             result = json.load(file)
+    if not result["rounds"]:
+        sys.exit(f"pool-bench: no round of {fault} was played")
     played = result["rounds"][0]
     return Round(sum(result["errors"].values()),
                  played["first_write_ms"] if played["recovered"] else None,

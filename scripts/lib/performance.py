@@ -102,6 +102,8 @@ def main(bench):
                      "--duration", SLICE if baselines else DURATION]
         for name in baselines:
             arguments += ["--baseline", name]
+        if baselines:
+            arguments += ["--pairs", "1"]
         commands.append("pool-bench " + " ".join(arguments))
         results = [measure(bench, arguments) for _ in range(PAIRS if baselines else 1)]
         beside = "; ".join(

@@ -28,8 +28,8 @@ extension ConnectionPool.Configuration {
         /// as much for a host that is slow to answer, and to 25 times when the search takes long.
         /// Default: 10 ms.
         public var probeInterval = Duration.milliseconds(10)
-        /// How many callers are let in when a writer was found, and how many connections are opened
-        /// to it at once; every 50 ms twice as many. Default: 4.
+        /// How many callers are let in when a writer was found; every 50 ms twice as many. No more
+        /// connections are opened to it at once, nor than `opening.maxConcurrent` says. Default: 4.
         public var rampStart = 4
 
         /// Whether callers wait while the host does not answer. Readers have others in their place.

@@ -78,7 +78,8 @@ extension ConnectionPool {
         /// closed and counts as one that failed to open. What it sets is there for every lease: when
         /// the reset behind a lease that changed settings undoes it, the hook is run again.
         public var onConnect: (@Sendable (PostgresConnection) async throws -> Void)?
-        /// The threads that watch sockets; connections are dealt out to them in turn. At least one.
+        /// The threads that watch sockets; connections are dealt out to them in turn, and move among
+        /// them to where their input arrives. At least one.
         /// Default: those of ``ReactorGroup/shared``, which all pools of the process use.
         public var reactors = ReactorGroup.shared.reactors
         /// Makes jitter and back-off repeatable in tests. Default: random.

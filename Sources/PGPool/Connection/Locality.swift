@@ -1,11 +1,10 @@
-/// Decides which processor a connection is to be served on: the one on which its answers arrive.
+/// Decides which processor a connection is to be served on: the one on which its input arrives.
 ///
-/// A server process on the same machine is woken on the processor where the answer to it was sent
-/// from, or not; once the two are apart under load the system leaves them there, and each statement
-/// costs the waking of another processor, twice. Elsewhere the network card's queue decides where
-/// answers arrive.
+/// A server process on the same machine may sit on another processor than the thread that sends to it.
+/// Under load the system leaves the two apart, and each statement costs the waking of another
+/// processor. Elsewhere the network card's queue decides where input arrives.
 struct Locality {
-    /// Answers between two looks, each of which costs a system call.
+    /// Readings between two looks, each of which costs a system call.
     static let lookEvery = 64
     /// Looks in a row that must agree: threads change their processors, too.
     static let agreeing = 4
@@ -14,7 +13,7 @@ struct Locality {
     private var strays = 0
     private var lastSeen: Int32 = -1
 
-    /// Counts an answer, and says whether to look where it arrived.
+    /// Counts a reading, and says whether to look where its input arrived.
     mutating func isTimeToLook() -> Bool {
         untilLook -= 1
         guard untilLook <= 0 else { return false }
@@ -22,7 +21,7 @@ struct Locality {
         return true
     }
 
-    /// Takes in where an answer arrived, and says whether whoever serves that processor is to take
+    /// Takes in where input arrived, and says whether whoever serves that processor is to take
     /// over from the one that serves `own`. A processor that is not known is nil.
     mutating func saw(_ processor: Int32?, servedOn own: Int32?) -> Bool {
         guard let processor, let own, processor != own else {

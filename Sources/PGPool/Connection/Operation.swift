@@ -124,7 +124,7 @@ final class Operation: @unchecked Sendable {
 
     /// Keeps a result without an array for the usual one.
     func add(_ next: ResultHandle) {
-        if let result { earlierResults.append(result) }
+        if let result { withRare { $0.earlierResults.append(result) } }
         result = next
     }
 

@@ -24,6 +24,7 @@ protocol Poller: Sendable {
     /// Returns false if the system refuses the descriptor.
     func watch(_ descriptor: Int32, _ interest: Readiness, token: UInt64) -> Bool
     func rewatch(_ descriptor: Int32, _ interest: Readiness, token: UInt64)
+    /// The descriptor is -1 if it was closed already.
     func unwatch(_ descriptor: Int32, token: UInt64)
     /// Blocks until something is ready, `wakeUp` is called or the time is over; negative: for ever.
     func wait(milliseconds: Int32, into ready: inout [(token: UInt64, readiness: Readiness)])
@@ -79,7 +80,8 @@ protocol Poller: Sendable {
         }
 
         func unwatch(_ descriptor: Int32, token: UInt64) {
-            _ = control(EPOLL_CTL_DEL, descriptor, [], token)
+            // What was closed is forgotten by the system itself.
+            if descriptor >= 0 { _ = control(EPOLL_CTL_DEL, descriptor, [], token) }
         }
 
         func wait(

@@ -46,6 +46,8 @@ public final class Reactor: TaskExecutor {
     private struct State {
         var registrations: [Registration] = []
         var free: [Int] = []
+        /// Those of the registrations that have one.
+        var sockets = 0
         var timers = Heap<Timer>()
         var jobs: [ReactorJob] = []
         /// Sessions whose inboxes other threads could not empty.
@@ -144,6 +146,7 @@ public final class Reactor: TaskExecutor {
                 handler: handler,
                 descriptor: descriptor
             )
+            if descriptor >= 0 { state.sockets += 1 }
             return ReactorToken(index: index, serial: serial)
         }
         guard descriptor < 0 || poller.watch(descriptor, interest, token: token.rawValue) else {
@@ -158,10 +161,12 @@ public final class Reactor: TaskExecutor {
     }
 
     /// Forgets a handler. A call to it that has begun goes on.
-    func unregister(_ token: ReactorToken) {
+    ///
+    /// - Parameter isClosed: whether its descriptor was closed already: the number may be another's.
+    func unregister(_ token: ReactorToken, isClosed: Bool = false) {
         let descriptor = remove(token)
         if let descriptor, descriptor >= 0 {
-            poller.unwatch(descriptor, token: token.rawValue)
+            poller.unwatch(isClosed ? -1 : descriptor, token: token.rawValue)
         }
     }
 
@@ -173,6 +178,7 @@ public final class Reactor: TaskExecutor {
             state.registrations[token.index].handler = nil
             state.registrations[token.index].serial &+= 1
             state.free.append(token.index)
+            if descriptor >= 0 { state.sockets -= 1 }
             return descriptor
         }
     }
@@ -203,8 +209,8 @@ public final class Reactor: TaskExecutor {
         #endif
     }
 
-    /// How many handlers it serves.
-    var load: Int { state.withLock { $0.registrations.count - $0.free.count } }
+    /// How many sockets it watches.
+    var load: Int { state.withLock { $0.sockets } }
 
     // MARK: - The thread
 

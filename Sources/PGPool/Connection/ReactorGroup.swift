@@ -74,16 +74,6 @@ final class ReactorCrew: Sendable {
         members.withLock { $0.removeAll() }
     }
 
-    /// Who runs on the processor, unless that one has much more to do.
-    func member(on processor: Int32, insteadOf current: Reactor) -> Reactor? {
-        members.withLock { $0 }.first {
-            $0 !== current && $0.processor == processor && $0.load <= current.load + Self.slack
-        }
-    }
-
-    /// By how many connections a member may have more than one whose connection it takes.
-    private static let slack = 2
-
     /// Hands half of the jobs to a member that sleeps, if there is one, and those that may move.
     func share(_ jobs: inout [ReactorJob]) {
         let members = members.withLock { $0 }

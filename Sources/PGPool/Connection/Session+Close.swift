@@ -26,7 +26,9 @@ extension Session {
             guard let connection = state.connection, !state.isClosing else { return }
             state.isClosing = true
             finished = takeAll(&state)
-            if let token = state.token { reactor.unregister(token) }
+            if let token = state.token {
+                reactor.unregister(token, isClosed: !isSocketOpen(state))
+            }
             state.token = nil
             state.connection = nil
             // libpq closes its descriptor at once; through a second one the server's end can be
@@ -38,6 +40,12 @@ extension Session {
         }
         for operation in finished { operation.finish() }
         if isGone { events.sessionClosed(self) }
+    }
+
+    /// Whether the descriptor is still the connection's: libpq closes it when it finds the connection
+    /// lost, and the system may have given the number to another since.
+    func isSocketOpen(_ state: State) -> Bool {
+        state.connection.map { PQsocket($0) == state.descriptor } ?? false
     }
 
     private func beginLingering(_ state: inout State) -> Bool {

@@ -153,7 +153,7 @@ extension Session {
     }
 
     func applyInterest(_ state: State) {
-        guard let token = state.token else { return }
+        guard let token = state.token, isSocketOpen(state) else { return }
         reactor.setInterest(state.interest, of: state.descriptor, token)
     }
 

@@ -15,21 +15,22 @@ extension Session {
     /// The one that does now. Uses of the token that goes with it hold the lock of `state`.
     var reactor: Reactor { watcher.withLock { $0 } }
 
-    /// Hands the socket to the reactor that runs where answers arrive, if there is one. To be called
-    /// for each answer, on the reactor's thread.
+    /// Hands the socket to the peer that runs where input arrives, if there is one that has not more
+    /// to do. To be called for each reading, on the reactor's thread.
     func followProcessor(_ state: inout State) {
-        guard state.locality.isTimeToLook(), state.connection != nil else { return }
+        guard peers.count > 1, state.locality.isTimeToLook(), isSocketOpen(state) else { return }
         let current = reactor
-        guard let crew = current.crew else { return }
         let processor = Self.incomingProcessor(of: state.descriptor)
-        guard state.locality.saw(processor, servedOn: current.processor), let processor,
-            let next = crew.member(on: processor, insteadOf: current)
-        else { return }
-        move(to: next, &state)
+        guard state.locality.saw(processor, servedOn: current.processor) else { return }
+        let load = current.load
+        let next = peers.first {
+            $0 !== current && $0.processor == processor && $0.load <= load
+        }
+        if let next { move(to: next, &state) }
     }
 
     func move(to next: Reactor, _ state: inout State) {
-        guard let token = state.token, state.connection != nil,
+        guard let token = state.token, isSocketOpen(state),
             let nextToken = next.register(
                 self,
                 descriptor: state.descriptor,

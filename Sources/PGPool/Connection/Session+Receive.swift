@@ -26,7 +26,8 @@ extension Session {
             }
             news = digest(connection, &state, into: &finished)
             if finished.last?.isShared ?? false { condition = sharedCondition(state) }
-            followProcessor(&state)
+            // Once it has moved another thread may read on, and would tell its news before ours.
+            if news == nil { followProcessor(&state) }
         }
         if let news { tell(news) }
         giveBack(finished[first...], condition)

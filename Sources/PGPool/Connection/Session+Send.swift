@@ -210,7 +210,8 @@ extension Session {
 
     /// Asks to be called, or not, when the socket takes more.
     func watchForRoom(_ wantsToWrite: Bool, _ state: inout State) {
-        guard wantsToWrite != state.wantsToWrite, let token = state.token else { return }
+        guard wantsToWrite != state.wantsToWrite, let token = state.token, isSocketOpen(state)
+        else { return }
         state.wantsToWrite = wantsToWrite
         reactor.setInterest(state.interest, of: state.descriptor, token)
     }

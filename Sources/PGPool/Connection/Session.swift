@@ -62,6 +62,8 @@ final class Session: ReactorHandler {
     let id: ConnectionID
     /// Whose thread watches the socket. It changes under the lock of `state`, with `State.token`.
     let watcher: Mutex<Reactor>
+    /// Those that it may move to.
+    let peers: [Reactor]
     let events: any SessionEvents
     let state: Mutex<State>
     /// Statements that share and are still to be put behind what is to be sent. Its lock is held
@@ -86,11 +88,13 @@ final class Session: ReactorHandler {
         _ open: OpenConnection,
         id: ConnectionID,
         reactor: Reactor,
+        peers: [Reactor] = [],
         events: any SessionEvents,
         statements: SessionStatements
     ) {
         self.id = id
         watcher = Mutex(reactor)
+        self.peers = peers
         self.events = events
         statementMode = statements.mode
         statementCounters = statements.counters

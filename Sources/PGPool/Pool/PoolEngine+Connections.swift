@@ -21,6 +21,7 @@ extension PoolEngine: SessionEvents, ReactorHandler {
                     open,
                     id: id,
                     reactor: reactor,
+                    peers: reactors,
                     events: self,
                     statements: statements
                 )

@@ -52,7 +52,7 @@ package enum EndpointAction: Hashable, Sendable {
 package struct EndpointSettings: Sendable {
     /// The longest that one probe may take, connecting included.
     package var probeTimeout = Duration.seconds(1)
-    /// The pause between two probes of one host while a writer is sought.
+    /// The time between two questions to one host while a writer is sought.
     package var probeInterval = Duration.milliseconds(10)
     /// How long that pause holds; then it doubles up to `maxProbeInterval`.
     package var fastPeriod = Duration.seconds(15)

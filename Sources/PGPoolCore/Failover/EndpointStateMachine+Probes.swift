@@ -31,7 +31,8 @@ extension EndpointStateMachine {
 
     /// While a writer is sought, and while the one that was found settles in, hosts are asked again.
     /// The pause counts from the last question, so that who answers late is not asked late. It is
-    /// four times what the answer took, within bounds: a host that a fleet keeps busy is spared.
+    /// four times what the answer took, within bounds: a host that a fleet keeps busy is spared. After
+    /// a question that timed out it counts from then.
     private mutating func scheduleNext(_ index: Int, after asked: Int64, at now: Int64) {
         guard state != .healthy else {
             hosts[index].nextProbeAt = nil
