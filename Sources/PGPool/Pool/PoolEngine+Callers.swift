@@ -70,9 +70,11 @@ extension PoolEngine {
                     isShareable
                     ? state.joinLease(id, at: now)
                     : state.beginLease(id, site, task, isStatement: run != nil, at: now)
-                answer =
-                    lease.map { .lease($0) }
-                    ?? .refused(refusal(.shutDown, site, nil, at: now, state))
+                if let lease {
+                    answer = .lease(lease)
+                } else {
+                    answer = .refused(refusal(.shutDown, site, nil, at: now, state))
+                }
             case .queued(let id):
                 let waiter = Waiter(site: site, task: task, enqueuedAt: now, statement: run)
                 state.setWaiter(waiter, id)
