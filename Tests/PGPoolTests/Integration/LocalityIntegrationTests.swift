@@ -1,4 +1,5 @@
 import Foundation
+import PGPoolCore
 import PGPoolTesting
 import Synchronization
 import Testing

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import PGPool
+@testable import PGPoolCore
 
 @Suite("The processor that a connection is served on")
 struct LocalityTests {
