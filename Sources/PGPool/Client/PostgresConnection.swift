@@ -24,7 +24,8 @@ public struct PostgresConnection: Sendable {
     ///
     /// - Parameters:
     ///   - query: the statement; interpolated values are bound.
-    ///   - statementTimeout: cancels the statement on the server after this time. Default: none.
+    ///   - statementTimeout: cancels the statement on the server after this time. A server that is
+    ///     then silent for 2 s, or not done after 10 s, loses the connection. Default: none.
     /// - Returns: its rows, all in memory.
     /// - Throws: ``PostgresError``; ``PoolError`` with `leaseEnded` when the closure has returned;
     ///   `CancellationError` at once when the task is cancelled: the statement is then cancelled on

@@ -84,6 +84,10 @@ extension Session {
             for operation in state.sent where operation.outcome == nil && operation.deadline <= now
             {
                 if operation.didTimeOut {
+                    if let next = state.cancelGrace.extend(at: now, readings: state.readings) {
+                        operation.deadline = next
+                        continue
+                    }
                     // The server does not even answer the cancel request.
                     noteLost(&state, message: "no answer to a cancel request")
                     loss = lostError(state, phase: .nothingSent, sql: nil)
@@ -92,7 +96,7 @@ extension Session {
                     giveUp(operation, &state)
                 } else {
                     operation.didTimeOut = true
-                    operation.deadline = now + Self.cancelGrace
+                    operation.deadline = state.cancelGrace.begin(at: now, readings: state.readings)
                     stopKeeping(operation, &state)
                     request = request ?? beginCancel(of: operation, &state)
                     stopSending(operation, &state)
@@ -110,9 +114,6 @@ extension Session {
         if let loss { events.sessionLost(self, loss) }
         if isGone { finishLingering() }
     }
-
-    /// How long the server has to answer after a cancel request was sent.
-    static let cancelGrace = Duration.seconds(2)
 
     static func timeout(of operation: Operation, _ failureClass: FailureClass) -> PostgresError {
         timeout(of: operation.query.sql, failureClass)

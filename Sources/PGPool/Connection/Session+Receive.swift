@@ -16,7 +16,10 @@ extension Session {
                 isGone = state.lingering >= 0 && lingeringEnded(&state)
                 return
             }
-            if readiness.contains(.readable) { noteHangUp(&state) }
+            if readiness.contains(.readable) {
+                state.readings &+= 1
+                noteHangUp(&state)
+            }
             if readiness.contains(.readable), !state.isReadingPaused,
                 PQconsumeInput(connection) == 0
             {

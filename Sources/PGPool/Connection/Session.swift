@@ -36,6 +36,9 @@ final class Session: ReactorHandler {
         /// A cancel request was sent: nothing else may be until a round trip passed.
         var mustSettle = false
         var settling: Operation?
+        /// Times that input came.
+        var readings: UInt64 = 0
+        var cancelGrace = CancelGrace()
         /// The stream or COPY that the lease has open: nothing else may be submitted.
         var open: Operation?
         /// Taken from libpq and not yet handed on.
