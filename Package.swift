@@ -90,7 +90,12 @@ let package = Package(
         ),
         .testTarget(
             name: "PGPoolTests",
-            dependencies: ["PGPool", "PGPoolCore", "PGPoolTesting"],
+            dependencies: [
+                "PGPool",
+                "PGPoolCore",
+                "PGPoolTesting",
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ],
             swiftSettings: houseSettings
         ),
         .testTarget(

@@ -1,6 +1,7 @@
 import Foundation
 import PGPoolCore
 import PGPoolTesting
+import Subprocess
 import Synchronization
 import Testing
 
@@ -93,14 +94,14 @@ struct LocalityIntegrationTests {
     }
 
     /// Pins a thread or a process; its identifier is what `/proc` calls it.
-    private func pin(_ identifier: String, to processor: Int) throws {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/taskset")
-        process.arguments = ["-cp", "\(processor)", identifier]
-        process.standardOutput = FileHandle.nullDevice
-        try process.run()
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0, "taskset could not pin \(identifier)")
+    private func pin(_ identifier: some StringProtocol, to processor: Int) async throws {
+        let outcome = try await Subprocess.run(
+            .name("taskset"),
+            arguments: ["-cp", "\(processor)", String(identifier)],
+            output: .discarded,
+            error: .string(limit: 1_000)
+        )
+        #expect(outcome.terminationStatus.isSuccess, "\(outcome.standardError)")
     }
 
     @Test(
@@ -121,7 +122,7 @@ struct LocalityIntegrationTests {
                 )
             }
             let name = try #require(thread?.split(separator: "/").last)
-            try pin(String(name), to: processor)
+            try await pin(name, to: processor)
             // A thread notes its processor when it wakes.
             try await eventually("reactor \(processor) runs where it was pinned") {
                 await withTaskExecutorPreference(reactor) { await Task.yield() }
@@ -137,7 +138,7 @@ struct LocalityIntegrationTests {
             let server = try rows[0].decode(String.self, at: 0)
             let session = try #require(sessions(of: pool).first)
             for processor in [1, 0, 1] {
-                try pin(server, to: processor)
+                try await pin(server, to: processor)
                 try await eventually("the connection is served on processor \(processor)") {
                     for _ in 0..<Locality.lookEvery { try await pool.query("SELECT 1") }
                     return session.reactor === group.reactors[processor]
