@@ -24,7 +24,7 @@ extension ConnectionPool {
         let lease: Lease
         switch engine.ask(acquireTimeout, RawCallSite(fileID: fileID, line: line), nil) {
         case .lease(let granted): lease = granted
-        case .refused(let error): throw error
+        case .refused(let error): throw error.value
         case .waiting(let waiter): lease = try await engine.wait(waiter)
         }
         // Most leases bind nothing to their task: one call less.
@@ -55,8 +55,8 @@ extension ConnectionPool {
         }
         let held =
             HeldLease.current.map {
-                HeldLease(engine: ObjectIdentifier(engine), id: lease.connection.id, outer: $0)
-            } ?? lease.connection.held
+                HeldLease(engine: ObjectIdentifier(engine), id: lease.session.id, outer: $0)
+            } ?? lease.connection?.held
         return try await HeldLease.$current.withValue(held) {
             Handover(value: try await body(connection))
         }.value
@@ -97,7 +97,7 @@ extension ConnectionPool {
             let run = try statementRun(query, statementTimeout, sharing)
             await withTaskCancellationHandler {
                 await withUnsafeContinuation { continuation in
-                    run.operation.continuation = continuation
+                    run.continuation = continuation
                     engine.start(run, remaining, site, at: now)
                 }
             } onCancel: {
@@ -105,7 +105,7 @@ extension ConnectionPool {
             }
             let error: PostgresError
             do {
-                return try rows(of: run.operation)
+                return try rows(of: run)
             } catch let failure as PostgresError {
                 error = failure
             }
@@ -133,16 +133,18 @@ extension ConnectionPool {
         _ timeout: Duration?,
         _ sharing: StatementSharing
     ) throws -> StatementRun {
-        let operation = try PostgresConnection.operation(
-            for: query,
+        let form = try PostgresConnection.form(
+            of: query,
             mode: engine.configuration.statementMode
         )
-        operation.timeout = timeout
-        return StatementRun(
+        let run = StatementRun(
+            query,
+            form,
             engine: engine,
-            operation: operation,
-            isShareable: engine.mayShare(operation, sharing)
+            isShareable: timeout == nil && engine.mayShare(query, form, sharing)
         )
+        run.timeout = timeout
+        return run
     }
 
     private nonisolated func rows(of operation: Operation) throws -> Rows {

@@ -32,7 +32,7 @@ public struct PostgresConnection: Sendable {
     ///   the server, and the connection is used again only when that is over.
     @discardableResult
     public func query(_ query: Query, statementTimeout: Duration? = nil) async throws -> Rows {
-        let operation = try Self.operation(for: query, mode: session.statementMode)
+        let operation = Operation(query, try Self.form(of: query, mode: session.statementMode))
         try await run(operation, statementTimeout)
         return try results.collected(operation)
     }
@@ -52,14 +52,12 @@ public struct PostgresConnection: Sendable {
         return operation.results.map { Rows(storage: $0) }
     }
 
-    /// A statement as its mode, or else the pool's, wants it.
-    static func operation(for query: Query, mode: StatementMode) throws -> Operation {
+    /// How a statement goes out, as its mode or else the pool's says.
+    static func form(of query: Query, mode: StatementMode) throws -> Operation.Form {
         let kind = try kind(of: query)
         let mode = query.statementMode ?? mode
         guard mode == .simple else {
-            let operation = Operation(query, kind)
-            operation.isUnnamed = mode == .unnamed
-            return operation
+            return Operation.Form(kind: kind, isUnnamed: mode == .unnamed)
         }
         guard query.parameters.count == 0 else {
             throw PostgresError(
@@ -72,7 +70,7 @@ public struct PostgresConnection: Sendable {
                 sql: query.sql
             )
         }
-        return Operation(query, .simple)
+        return Operation.Form(kind: .simple)
     }
 
     /// COPY would jam a pipeline; as text it gets an answer that says what to do.

@@ -17,14 +17,16 @@ public enum StatementSharing: Hashable, Sendable {
 
 extension PoolEngine {
     /// Whether the statement may go onto a connection that carries others.
-    func mayShare(_ operation: Operation, _ choice: StatementSharing) -> Bool {
-        guard configuration.sharing.depth > 1, operation.kind == .extended,
-            operation.timeout == nil
-        else { return false }
+    func mayShare(
+        _ query: Query,
+        _ form: Operation.Form,
+        _ choice: StatementSharing
+    ) -> Bool {
+        guard configuration.sharing.depth > 1, form.kind == .extended else { return false }
         switch choice {
         case .never: return false
-        case .automatic: return sharing.mayShare(operation.query.sql)
-        case .always: return StatementText.isOfSharedKind(operation.query.sql)
+        case .automatic: return sharing.mayShare(query.sql)
+        case .always: return StatementText.isOfSharedKind(query.sql)
         }
     }
 }

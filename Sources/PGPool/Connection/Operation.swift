@@ -6,12 +6,18 @@ internal import Synchronization
 /// Proof of sendability: its fields change only under the session's lock, or before it is
 /// submitted, or, once `outcome` is set and it has left the session, on the one thread that took it
 /// out, until that wakes the task that waits.
-final class Operation: @unchecked Sendable {
+class Operation: @unchecked Sendable {
     enum Kind: Hashable {
         /// Parse, bind and execute with a sync of its own, in pipeline mode.
         case extended
         /// Text with any number of statements.
         case simple
+    }
+
+    /// How a statement goes out, as its own mode or its pool's wants it.
+    struct Form {
+        var kind: Kind
+        var isUnnamed = false
     }
 
     let query: Query
@@ -31,8 +37,10 @@ final class Operation: @unchecked Sendable {
 
     /// The task that waits for the outcome.
     var continuation: UnsafeContinuation<Void, Never>?
-    /// Called just before the task is resumed: the pool takes its lease back here.
+    /// Called just before the task is resumed.
     var completion: (any OperationCompletion)?
+    /// Its place on a connection was given back together with others'.
+    var isGivenBack = false
 
     /// Whether it is to leave nothing prepared.
     var isUnnamed = false
@@ -59,9 +67,14 @@ final class Operation: @unchecked Sendable {
         case failure(any Error)
     }
 
-    init(_ query: Query, _ kind: Kind) {
+    init(_ query: Query, _ form: Form) {
         self.query = query
-        self.kind = kind
+        kind = form.kind
+        isUnnamed = form.isUnnamed
+    }
+
+    convenience init(_ query: Query, _ kind: Kind) {
+        self.init(query, Form(kind: kind))
     }
 
     /// Apart, since each of these in the operation itself costs every statement its setting up and

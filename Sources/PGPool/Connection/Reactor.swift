@@ -59,6 +59,8 @@ public final class Reactor: TaskExecutor {
 
     // Proof: only the reactor's own thread uses it.
     nonisolated(unsafe) private var unsent: [Session] = []
+    // Proof: as above.
+    nonisolated(unsafe) var lastSharing: SharingCache.Last?
     private let poller: any Poller
     private let state = Mutex(State())
     let crew: ReactorCrew?

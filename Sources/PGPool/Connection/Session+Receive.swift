@@ -42,7 +42,7 @@ extension Session {
     private func giveBack(_ answered: ArraySlice<Operation>, _ condition: SessionCondition) {
         guard !answered.isEmpty, answered.allSatisfy(\.isShared) else { return }
         events.sessionAnswered(self, answered, condition)
-        for operation in answered { operation.completion = nil }
+        for operation in answered { operation.isGivenBack = true }
     }
 
     /// What reading brought that is to be told without the lock.

@@ -50,7 +50,7 @@ extension Session {
         }
         switch state.statements.lookUp(query) {
         case .prepared(let name, let changesSession):
-            statementCounters.countHit()
+            statementHits.add()
             sending.name = name
             sending.changesSession = changesSession
             return execute(query, by: name, connection)

@@ -83,6 +83,7 @@ final class Session: ReactorHandler {
     /// How statements are sent that don't say.
     let statementMode: StatementMode
     let statementCounters: StatementCounters
+    let statementHits: StatementCounters.Hits
     /// Warnings since the last answer. Not in `state`: libpq reports them while that is locked.
     let warnings = CommitWarnings()
 
@@ -101,6 +102,7 @@ final class Session: ReactorHandler {
         self.events = events
         statementMode = statements.mode
         statementCounters = statements.counters
+        statementHits = statements.counters.makeHits()
         trustsFunctions = statements.trustsFunctions
         let connection = open.pointer
         backendPID = PQbackendPID(connection)
@@ -126,6 +128,7 @@ final class Session: ReactorHandler {
     }
 
     deinit {
+        statementCounters.end(statementHits)
         state.withLock { state in
             if let connection = state.connection { PQfinish(connection) }
             if state.lingering >= 0 { closeDescriptor(state.lingering) }

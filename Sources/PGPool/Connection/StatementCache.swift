@@ -22,8 +22,11 @@ struct StatementCache {
     /// 0 prepares none.
     let capacity: Int
     /// Begins every name. A pooler may put several sessions on one server in turn: a name that two of
-    /// them used would run the other one's statement.
+    /// them used would run the other one's statement. With it the names of the first million have 15
+    /// bytes at the most: Swift keeps such strings without counting references to them.
     private let prefix: String
+    /// How many differ: 36 to the power of 9.
+    private static let nonces: UInt64 = 101_559_956_668_416
     /// In no order; `places` and the links tell.
     private var entries: [Entry] = []
     /// By text; nearly always there is one for a text.
@@ -39,7 +42,7 @@ struct StatementCache {
 
     init(capacity: Int, nonce: UInt64 = .random(in: .min ... .max)) {
         self.capacity = capacity
-        prefix = "pgpool_\(String(nonce, radix: 36))_"
+        prefix = "p\(String(nonce % Self.nonces, radix: 36))_"
     }
 
     var count: Int { entries.count }
@@ -71,7 +74,7 @@ struct StatementCache {
     /// A name that was never used before, so that no doubt about an older one matters.
     mutating func newName() -> String {
         nextName += 1
-        return prefix + String(nextName)
+        return prefix + String(nextName, radix: 36)
     }
 
     private func place(of text: StatementKey, _ values: [Parameters.Value]) -> Int? {

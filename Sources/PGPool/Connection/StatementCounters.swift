@@ -2,12 +2,39 @@ internal import Synchronization
 
 /// What a pool's statement caches did, added up over all connections since the pool was made.
 final class StatementCounters: Sendable {
-    private let hits = Atomic<UInt64>(0)
+    /// Each session counts its own: one place that all threads write to at each statement is dear.
+    final class Hits: Sendable {
+        private let count = Atomic<UInt64>(0)
+
+        /// To be called by one thread at a time.
+        func add() { count.store(value &+ 1, ordering: .relaxed) }
+
+        var value: UInt64 { count.load(ordering: .relaxed) }
+    }
+
+    private struct AllHits {
+        var live: [Hits] = []
+        var ofEnded: UInt64 = 0
+    }
+
+    private let hits = Mutex(AllHits())
     private let misses = Atomic<UInt64>(0)
     private let evictions = Atomic<UInt64>(0)
     private let repairs = Atomic<UInt64>(0)
 
-    func countHit() { hits.wrappingAdd(1, ordering: .relaxed) }
+    /// For a session, until it ends.
+    func makeHits() -> Hits {
+        let new = Hits()
+        hits.withLock { $0.live.append(new) }
+        return new
+    }
+
+    func end(_ ended: Hits) {
+        hits.withLock { hits in
+            hits.ofEnded += ended.value
+            hits.live.removeAll { $0 === ended }
+        }
+    }
 
     func countMiss(evicting isEvicting: Bool) {
         misses.wrappingAdd(1, ordering: .relaxed)
@@ -17,7 +44,9 @@ final class StatementCounters: Sendable {
     func countRepair() { repairs.wrappingAdd(1, ordering: .relaxed) }
 
     func read(into snapshot: inout PoolSnapshot) {
-        snapshot.statementHitsTotal = hits.load(ordering: .relaxed)
+        snapshot.statementHitsTotal = hits.withLock { hits in
+            hits.live.reduce(hits.ofEnded) { $0 + $1.value }
+        }
         snapshot.statementMissesTotal = misses.load(ordering: .relaxed)
         snapshot.statementEvictionsTotal = evictions.load(ordering: .relaxed)
         snapshot.statementRepairsTotal = repairs.load(ordering: .relaxed)

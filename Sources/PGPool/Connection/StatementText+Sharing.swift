@@ -201,11 +201,26 @@ final class SharingCache: Sendable {
     private static let capacity = 4_096
     private let known = Mutex<[StatementKey: Bool]>([:])
 
+    /// What was asked last, for those who ask one after the other.
+    struct Last {
+        var key: StatementKey
+        var answer: Bool
+    }
+
     func mayShare(_ sql: String) -> Bool {
+        let key = StatementKey(sql)
+        guard let reactor = Reactor.current else { return lookUp(key) }
+        // Most statements follow one like them: that takes no lock and no hashing.
+        if let last = reactor.lastSharing, last.key == key { return last.answer }
+        let answer = lookUp(key)
+        reactor.lastSharing = Last(key: key, answer: answer)
+        return answer
+    }
+
+    private func lookUp(_ key: StatementKey) -> Bool {
         known.withLock { known in
-            let key = StatementKey(sql)
             if let answer = known[key] { return answer }
-            let answer = StatementText.mayShare(sql)
+            let answer = StatementText.mayShare(key.text)
             // Programs have few statements; one that makes them up as it goes starts over.
             if known.count >= Self.capacity { known.removeAll(keepingCapacity: true) }
             known[key] = answer

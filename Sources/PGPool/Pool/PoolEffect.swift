@@ -63,7 +63,7 @@ extension PoolEngine {
     ) {
         if !observers.isEmpty { observe(waiter.outcome, waited) }
         if let statement = waiter.statement {
-            statement.waitEnded(waiter.outcome)
+            statement.waitEnded(waiter.outcome.take())
         } else {
             waiter.isOver.store(true, ordering: .releasing)
             continuation?.resume()

@@ -7,7 +7,7 @@ extension PoolEngine {
     func acquire(_ timeout: Duration?, _ site: RawCallSite) async throws -> Lease {
         switch ask(timeout, site, nil) {
         case .lease(let lease): return lease
-        case .refused(let error): throw error
+        case .refused(let error): throw error.value
         case .waiting(let waiter): return try await wait(waiter)
         }
     }
@@ -20,18 +20,19 @@ extension PoolEngine {
         at now: Instant = .now
     ) {
         switch ask(timeout, site, run, at: now) {
-        case .lease(let lease): run.waitEnded(.success(lease))
-        case .refused(let error): run.waitEnded(.failure(error))
+        case .lease(let lease): run.start(by: lease)
+        case .refused(let error): run.end(with: error.value)
         case .waiting(let waiter): run.isWaiting(as: waiter)
         }
     }
 
-    /// The answer to a caller.
-    enum Answer {
+    /// The answer to a caller. It is handed on, never copied: what it refers to is counted by all
+    /// threads in one place.
+    enum Answer: ~Copyable {
         case lease(Lease)
         case waiting(Waiter)
-        /// Indirect: an error is ten times as large as a lease.
-        indirect case refused(PoolError)
+        /// Boxed: an error is ten times as large as a lease.
+        case refused(Boxed<PoolError>)
     }
 
     /// Asks the state machine for a connection. Never suspends.
@@ -73,14 +74,14 @@ extension PoolEngine {
                 if let lease {
                     answer = .lease(lease)
                 } else {
-                    answer = .refused(refusal(.shutDown, site, nil, at: now, state))
+                    answer = .refused(Boxed(refusal(.shutDown, site, nil, at: now, state)))
                 }
             case .queued(let id):
                 let waiter = Waiter(site: site, task: task, enqueuedAt: now, statement: run)
                 state.setWaiter(waiter, id)
                 answer = .waiting(waiter)
             case .refused(let reason):
-                answer = .refused(refusal(reason, site, held, at: now, state))
+                answer = .refused(Boxed(refusal(reason, site, held, at: now, state)))
             }
             if !state.actions.isEmpty { collect(&state, into: &effects) }
             return answer
@@ -90,10 +91,10 @@ extension PoolEngine {
         return answer
     }
 
-    private func observe(_ answer: Answer) {
+    private func observe(_ answer: borrowing Answer) {
         switch answer {
         case .lease: observe(.leaseAcquired(waitTime: .zero))
-        case .refused(let error): observe(.acquireFailed(code: error.code, waitTime: .zero))
+        case .refused(let error): observe(.acquireFailed(code: error.value.code, waitTime: .zero))
         case .waiting: break
         }
     }
@@ -170,13 +171,11 @@ extension PoolEngine {
     /// Takes a lease back: the connection goes to the next waiter, or to rest, or is cleaned or
     /// closed, as its condition says.
     func release(_ lease: Lease) {
-        guard !lease.isShared else { return releaseShared(lease) }
+        guard let connection = lease.connection else { return releaseShared(lease) }
         let condition = lease.session.endLease()
         let now = Instant.now
-        let connection = lease.connection
         var effects = PoolEffects()
-        let leasedAt = state.withLock { state in
-            let leasedAt = connection.leasedAt
+        state.withLock { state in
             state.endLease(connection)
             state.machine.release(
                 connection.id,
@@ -185,16 +184,15 @@ extension PoolEngine {
                 into: &state.actions
             )
             if !state.actions.isEmpty { collect(&state, into: &effects) }
-            return leasedAt
         }
         if !effects.isEmpty { perform(effects) }
-        observe(.leaseReleased(useTime: now - leasedAt))
+        observe(.leaseReleased(useTime: now - lease.startedAt))
     }
 
     /// A statement that may have neighbours is over, and did not come back with others.
     private func releaseShared(_ lease: Lease) {
-        releaseShared(lease.connection.id, 1, lease.session.sharedCondition())
-        observe(.leaseReleased(useTime: .now - lease.sharedAt))
+        releaseShared(lease.session.id, 1, lease.session.sharedCondition())
+        observe(.leaseReleased(useTime: .now - lease.startedAt))
     }
 
     /// Statements that share a connection are answered.
@@ -205,8 +203,8 @@ extension PoolEngine {
     ) {
         releaseShared(session.id, statements.count, condition)
         guard !observers.isEmpty else { return }
-        for case let run as StatementRun in statements.lazy.compactMap(\.completion) {
-            if let lease = run.lease { observe(.leaseReleased(useTime: .now - lease.sharedAt)) }
+        for case let run as StatementRun in statements {
+            if let lease = run.lease { observe(.leaseReleased(useTime: .now - lease.startedAt)) }
         }
     }
 

@@ -226,10 +226,11 @@ extension PoolEngine.State {
         connection.isBound = machine.isFull && !isStatement
         if connection.isBound { boundLeases += 1 }
         return Lease(
-            connection: connection,
             session: session,
+            connection: connection,
             number: session.beginLease(),
-            filledPool: connection.isBound
+            filledPool: connection.isBound,
+            startedAt: now
         )
     }
 
@@ -242,14 +243,13 @@ extension PoolEngine.State {
 
     /// The right to run one statement on a connection that may carry others.
     func joinLease(_ id: ConnectionID, at now: Instant) -> Lease? {
-        guard let connection = connection(id), let session = connection.session else { return nil }
+        guard let session = connection(id)?.session else { return nil }
         return Lease(
-            connection: connection,
             session: session,
+            connection: nil,
             number: 0,
             filledPool: false,
-            isShared: true,
-            sharedAt: now
+            startedAt: now
         )
     }
 

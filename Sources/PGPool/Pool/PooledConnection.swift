@@ -28,15 +28,16 @@ final class PooledConnection: @unchecked Sendable {
 
 /// The right to use one connection now.
 struct Lease: Sendable {
-    let connection: PooledConnection
     let session: Session
+    /// Nil if it is the right to run one statement beside others', not to the connection as a whole.
+    let connection: PooledConnection?
     /// Goes with every use of the session; stale once the lease has ended.
     let number: UInt64
     /// Whether every connection was leased when this one was.
     let filledPool: Bool
-    /// The right to run one statement beside others', not to the connection as a whole.
-    var isShared = false
-    var sharedAt = Instant(nanoseconds: 0)
+    let startedAt: Instant
+
+    var isShared: Bool { connection == nil }
 }
 
 /// What a task holds of pools, for it and the child tasks that it makes to find.

@@ -5,7 +5,9 @@ internal import Synchronization
 ///
 /// Whoever frees a connection, mostly the reactor's thread as it reads the answer before, sends the
 /// next statement there and then; its task wakes only with the result.
-final class StatementRun: OperationCompletion {
+///
+/// Proof of sendability: as of `Operation`; what it adds never changes or has a lock.
+final class StatementRun: Operation, @unchecked Sendable {
     private enum Stage {
         case new
         case waiting(Waiter)
@@ -13,18 +15,18 @@ final class StatementRun: OperationCompletion {
         case over
     }
 
-    let engine: PoolEngine
-    let operation: Operation
+    // Proof: in the queue the engine itself calls, and with a lease its session keeps the engine. To
+    // count references would cost each statement two writes to a place that all threads write to.
+    unowned(unsafe) let engine: PoolEngine
     /// Whether it may run beside others on one connection.
     let isShareable: Bool
     private let stage = Mutex(Stage.new)
-    private let isCancelled = Atomic<Bool>(false)
+    private let isCancelRequested = Atomic<Bool>(false)
 
-    init(engine: PoolEngine, operation: Operation, isShareable: Bool) {
+    init(_ query: Query, _ form: Form, engine: PoolEngine, isShareable: Bool) {
         self.engine = engine
         self.isShareable = isShareable
-        self.operation = operation
-        operation.completion = self
+        super.init(query, form)
     }
 
     /// The engine has put it into the queue.
@@ -33,25 +35,30 @@ final class StatementRun: OperationCompletion {
             // It may have been served meanwhile.
             if case .new = stage { stage = .waiting(waiter) }
         }
-        if isCancelled.load(ordering: .acquiring) { cancel() }
+        if isCancelRequested.load(ordering: .acquiring) { cancel() }
     }
 
     /// The wait is over: with a connection, or with an error.
-    func waitEnded(_ outcome: Result<Lease, any Error>?) {
-        switch outcome {
-        case .success(let lease)?:
-            stage.withLock { $0 = .leased(lease) }
-            operation.isShared = lease.isShared
-            if isCancelled.load(ordering: .acquiring) { cancel(on: lease) }
-            if lease.isShared {
-                lease.session.share(operation)
-            } else {
-                lease.session.submit(operation, lease: lease.number)
-            }
-        case .failure(let error)?:
-            end(with: error)
-        case nil:
-            end(with: CancellationError())
+    func waitEnded(_ outcome: consuming Result<Lease, any Error>?) {
+        switch consume outcome {
+        case .success(let lease)?: start(by: lease)
+        case .failure(let error)?: end(with: error)
+        case nil: end(with: CancellationError())
+        }
+    }
+
+    /// Sends it.
+    func start(by lease: consuming Lease) {
+        let (session, number, isShared) = (lease.session, lease.number, lease.isShared)
+        self.isShared = isShared
+        // Handed on, not copied.
+        var leased = Stage.leased(lease)
+        stage.withLock { swap(&$0, &leased) }
+        if isCancelRequested.load(ordering: .acquiring) { cancel(on: session) }
+        if isShared {
+            session.share(self)
+        } else {
+            session.submit(self, lease: number)
         }
     }
 
@@ -60,32 +67,33 @@ final class StatementRun: OperationCompletion {
         end(with: CancellationError())
     }
 
-    private func end(with error: any Error) {
+    /// It ends without having had a connection.
+    func end(with error: any Error) {
         let isFirst = stage.withLock { stage in
             if case .over = stage { return false }
             stage = .over
             return true
         }
         guard isFirst else { return }
-        operation.outcome = .failure(error)
-        operation.finish()
+        outcome = .failure(error)
+        finish()
     }
 
     /// The task was cancelled, wherever the statement stands.
     func cancel() {
-        isCancelled.store(true, ordering: .releasing)
+        isCancelRequested.store(true, ordering: .releasing)
         switch stage.withLock({ $0 }) {
         case .new, .over: break
         case .waiting(let waiter): engine.cancel(waiter)
-        case .leased(let lease): cancel(on: lease)
+        case .leased(let lease): cancel(on: lease.session)
         }
     }
 
-    private func cancel(on lease: Lease) {
-        if lease.isShared {
-            lease.session.abandon(operation)
+    private func cancel(on session: Session) {
+        if isShared {
+            session.abandon(self)
         } else {
-            lease.session.cancel(operation)
+            session.cancel(self)
         }
     }
 
@@ -97,12 +105,10 @@ final class StatementRun: OperationCompletion {
     }
 
     /// The answer is here: the connection goes on to the next before this task wakes.
-    func operationFinished(_ operation: Operation) {
-        let lease = stage.withLock { stage -> Lease? in
-            defer { stage = .over }
-            if case .leased(let lease) = stage { return lease }
-            return nil
-        }
-        if let lease { engine.release(lease) }
+    override func complete() {
+        guard !isGivenBack else { return }
+        var last = Stage.over
+        stage.withLock { swap(&$0, &last) }
+        if case .leased(let lease) = last { engine.release(lease) }
     }
 }

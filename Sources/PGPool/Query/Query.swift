@@ -1,3 +1,11 @@
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#else
+    internal import Darwin
+#endif
+
 /// A statement and its parameters.
 ///
 /// Interpolated values are bound, never spliced into the text:
@@ -55,13 +63,18 @@ public struct Query: Sendable, ExpressibleByStringInterpolation {
         /// Binds a value.
         public mutating func appendInterpolation(_ value: some PostgresEncodable) {
             parameters.append(value)
-            sql += "$\(parameters.count)"
+            appendPlaceholder()
         }
 
         /// Binds a value or NULL.
         public mutating func appendInterpolation<Value: PostgresEncodable>(_ value: Value?) {
             parameters.append(value)
-            sql += "$\(parameters.count)"
+            appendPlaceholder()
+        }
+
+        private mutating func appendPlaceholder() {
+            sql += "$"
+            sql += String(parameters.count)
         }
 
         /// Adds a quoted identifier (PostgreSQL manual, 4.1.1): for the names of tables and columns.
@@ -98,7 +111,9 @@ public struct Query: Sendable, ExpressibleByStringInterpolation {
 extension String {
     fileprivate func replacingZeros() -> String {
         // In the bytes themselves: each statement comes by here.
-        let hasZero = utf8.withContiguousStorageIfAvailable { $0.contains(0) }
+        let hasZero = utf8.withContiguousStorageIfAvailable { bytes in
+            bytes.baseAddress.map { memchr($0, 0, bytes.count) != nil } ?? false
+        }
         guard hasZero ?? utf8.contains(0) else { return self }
         var scalars = UnicodeScalarView()
         for scalar in unicodeScalars { scalars.append(scalar.value == 0 ? "\u{FFFD}" : scalar) }

@@ -101,11 +101,11 @@ struct ServerSettingsTests {
     func simpleMode() throws {
         let query: Query = "SELECT \(1), \("secret")"
         let error = try #require(throws: PostgresError.self) {
-            _ = try PostgresConnection.operation(for: query, mode: .simple)
+            _ = try PostgresConnection.form(of: query, mode: .simple)
         }
         #expect(error.failureClass == .deterministic && error.message.contains("statementMode"))
-        #expect(try PostgresConnection.operation(for: "SELECT 1", mode: .simple).kind == .simple)
-        let own = try PostgresConnection.operation(for: query.sent(as: .unnamed), mode: .simple)
+        #expect(try PostgresConnection.form(of: "SELECT 1", mode: .simple).kind == .simple)
+        let own = try PostgresConnection.form(of: query.sent(as: .unnamed), mode: .simple)
         #expect(own.kind == .extended && own.isUnnamed)
     }
 }

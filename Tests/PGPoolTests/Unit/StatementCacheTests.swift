@@ -101,7 +101,7 @@ struct StatementCacheTests {
             var cache = StatementCache(capacity: 4)
             guard case .prepare(let name, _, _, _) = cache.lookUp("SELECT 1") else { return }
             names.insert(name)
-            #expect(name.utf8.count <= 63, "longer names are cut off")
+            #expect(name.utf8.count <= 15, "longer names are counted, and beyond 63 cut off")
         }
         #expect(names.count == 1_000)
     }
