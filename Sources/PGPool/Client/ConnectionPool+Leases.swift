@@ -15,6 +15,7 @@ extension ConnectionPool {
     /// - Throws: ``PoolError``; `CancellationError` if the task is cancelled while it waits; what
     ///   `body` throws.
     @discardableResult
+    @inlinable
     public nonisolated func withConnection<Result>(
         acquireTimeout: Duration? = nil,
         fileID: StaticString = #fileID,
@@ -22,20 +23,48 @@ extension ConnectionPool {
         _ body: (PostgresConnection) async throws -> sending Result
     ) async throws -> sending Result {
         let lease: Lease
-        switch engine.ask(acquireTimeout, RawCallSite(fileID: fileID, line: line), nil) {
+        switch try ask(acquireTimeout, fileID, line) {
         case .lease(let granted): lease = granted
-        case .refused(let error): throw error.value
-        case .waiting(let waiter): lease = try await engine.wait(waiter)
+        case .waiting(let waiter): lease = try await wait(waiter)
         }
         // Most leases bind nothing to their task: one call less.
         guard lease.filledPool else {
-            defer { engine.release(lease) }
+            defer { release(lease) }
             return try await body(connection(lease))
         }
         return try await use(lease, body)
     }
 
-    private nonisolated func connection(_ lease: Lease) -> PostgresConnection {
+    /// What a caller who is not refused gets at once.
+    @usableFromInline
+    enum Asked: ~Copyable {
+        case lease(Lease)
+        case waiting(Waiter)
+    }
+
+    @usableFromInline
+    nonisolated func ask(
+        _ timeout: Duration?,
+        _ fileID: StaticString,
+        _ line: UInt
+    ) throws -> Asked {
+        switch engine.ask(timeout, RawCallSite(fileID: fileID, line: line), nil) {
+        case .lease(let lease): .lease(lease)
+        case .waiting(let waiter): .waiting(waiter)
+        case .refused(let error): throw error.value
+        }
+    }
+
+    @usableFromInline
+    nonisolated func wait(_ waiter: Waiter) async throws -> Lease {
+        try await engine.wait(waiter)
+    }
+
+    @usableFromInline
+    nonisolated func release(_ lease: Lease) { engine.release(lease) }
+
+    @usableFromInline
+    nonisolated func connection(_ lease: Lease) -> PostgresConnection {
         PostgresConnection(
             session: lease.session,
             leaseNumber: lease.number,
@@ -44,6 +73,7 @@ extension ConnectionPool {
     }
 
     /// Runs the closure with the lease's connection, then takes the lease back.
+    @usableFromInline
     nonisolated func use<Result>(
         _ lease: Lease,
         _ body: (PostgresConnection) async throws -> sending Result

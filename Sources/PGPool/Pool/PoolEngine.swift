@@ -90,8 +90,9 @@ final class PoolEngine: Sendable {
     /// Turns actions, which name things, into effects, which hold them. Called under the lock.
     func collect(_ state: inout State, into effects: inout PoolEffects) {
         guard !state.actions.isEmpty else { return }
-        for action in state.actions {
-            collect(action, &state, into: &effects)
+        // By index: a loop over the array would count a reference to it, which all threads do.
+        for index in state.actions.indices {
+            collect(state.actions[index], &state, into: &effects)
         }
         state.actions.removeAll(keepingCapacity: true)
         state.totals.peak = max(state.totals.peak, state.machine.counts.total)

@@ -27,6 +27,7 @@ final class PooledConnection: @unchecked Sendable {
 }
 
 /// The right to use one connection now.
+@usableFromInline
 struct Lease: Sendable {
     let session: Session
     /// Nil if it is the right to run one statement beside others', not to the connection as a whole.
@@ -34,7 +35,7 @@ struct Lease: Sendable {
     /// Goes with every use of the session; stale once the lease has ended.
     let number: UInt64
     /// Whether every connection was leased when this one was.
-    let filledPool: Bool
+    @usableFromInline let filledPool: Bool
     let startedAt: Instant
 
     var isShared: Bool { connection == nil }

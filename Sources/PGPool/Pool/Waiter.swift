@@ -4,7 +4,8 @@ internal import Synchronization
 /// A caller in the queue.
 ///
 /// Proof of sendability: its fields change only under the engine's lock, until `outcome` is set;
-/// then only the one task that waits reads it.
+/// then only the one task that waits reads it, or whoever sends the statement takes it.
+@usableFromInline
 final class Waiter: @unchecked Sendable {
     let site: RawCallSite
     let task: UInt
