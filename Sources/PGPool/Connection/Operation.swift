@@ -86,6 +86,7 @@ class Operation: @unchecked Sendable {
         var earlierResults: [ResultHandle] = []
         var repairedError: PostgresError?
         var ledgerFailure: PoolError?
+        var cancelGrace = CancelGrace()
     }
 
     private func withRare(_ change: (Rare) -> Void) {
@@ -128,6 +129,12 @@ class Operation: @unchecked Sendable {
     var ledgerFailure: PoolError? {
         get { rare?.ledgerFailure }
         set { withRare { $0.ledgerFailure = newValue } }
+    }
+
+    /// How long the server has to answer once it was cancelled.
+    var cancelGrace: CancelGrace {
+        get { rare?.cancelGrace ?? CancelGrace() }
+        set { withRare { $0.cancelGrace = newValue } }
     }
 
     /// All results, in order.

@@ -84,7 +84,7 @@ extension Session {
             for operation in state.sent where operation.outcome == nil && operation.deadline <= now
             {
                 if operation.didTimeOut {
-                    if let next = state.cancelGrace.extend(at: now, readings: state.readings) {
+                    if let next = operation.cancelGrace.extend(at: now, readings: state.readings) {
                         operation.deadline = next
                         continue
                     }
@@ -96,7 +96,10 @@ extension Session {
                     giveUp(operation, &state)
                 } else {
                     operation.didTimeOut = true
-                    operation.deadline = state.cancelGrace.begin(at: now, readings: state.readings)
+                    operation.deadline = operation.cancelGrace.begin(
+                        at: now,
+                        readings: state.readings
+                    )
                     stopKeeping(operation, &state)
                     request = request ?? beginCancel(of: operation, &state)
                     stopSending(operation, &state)

@@ -38,7 +38,6 @@ final class Session: ReactorHandler {
         var settling: Operation?
         /// Times that input came.
         var readings: UInt64 = 0
-        var cancelGrace = CancelGrace()
         /// The stream or COPY that the lease has open: nothing else may be submitted.
         var open: Operation?
         /// Taken from libpq and not yet handed on.

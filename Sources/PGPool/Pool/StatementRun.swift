@@ -15,8 +15,9 @@ final class StatementRun: Operation, @unchecked Sendable {
         case over
     }
 
-    // Proof: in the queue the engine itself calls, and with a lease its session keeps the engine. To
-    // count references would cost each statement two writes to a place that all threads write to.
+    // Proof: with a lease its session keeps the engine, and before that the task in `query` keeps the
+    // pool. To count references would cost each statement two writes to a place that all threads
+    // write to.
     unowned(unsafe) let engine: PoolEngine
     /// Whether it may run beside others on one connection.
     let isShareable: Bool
