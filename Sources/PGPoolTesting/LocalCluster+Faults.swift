@@ -34,7 +34,7 @@ extension LocalCluster {
     /// ``Fault/lostAcknowledgement`` is armed when this returns, and happens with the next COMMIT
     /// that passes a node's forwarder.
     ///
-    /// - Returns: When the fault began, a moment before its effect.
+    /// - Returns: When the fault began: the last moment, to 10 ms, before its effect.
     /// - Throws: ``LocalClusterError``: `faultActive` when the one before wasn't healed, `noReader`,
     ///   `needsRoot`, `needsForwarders`, `invalidConfiguration` for a lost acknowledgement under
     ///   TLS, or `serverFailed`.
@@ -68,13 +68,17 @@ extension LocalCluster {
             guard isFirst else {
                 throw LocalClusterError(code: .faultActive, message: "another fault came first")
             }
-            try await harm(old, fault, happened)
+            if let struck = try await harm(old, fault, happened) {
+                let began = max(began, struck)
+                state.read { $0.outage?.began = began }
+                happened.succeed()
+            }
         } catch {
             happened.fail(error)
             if isFirst { state.read { $0.outage = nil } }
             throw error
         }
-        return began
+        return state.read { $0.outage?.began } ?? began
     }
 
     private func checkPossible(_ fault: Fault) async throws {
@@ -104,18 +108,32 @@ extension LocalCluster {
         }
     }
 
-    /// Does what harms the writer; the control plane's clock starts when it happened.
-    private func harm(_ old: ServerNode, _ fault: Fault, _ happened: OneShot) async throws {
+    /// Does what harms the writer, and returns a moment before its effect; nil if that is to come, and
+    /// then sees to `happened` itself.
+    private func harm(
+        _ old: ServerNode,
+        _ fault: Fault,
+        _ happened: OneShot
+    ) async throws -> ContinuousClock.Instant? {
+        let start = ContinuousClock.now
         switch fault {
-        case .kill, .restartPromoted, .staleEndpoint: try await kill(old)
-        case .freeze: try await old.freeze()
+        case .kill, .restartPromoted, .staleEndpoint:
+            return try await kill(old)
+        case .freeze:
+            return try await old.freeze()
         case .demote:
             try old.set(["default_transaction_read_only": "on"])
-            try await old.reload()
+            let struck = try await old.reload()
             try publishTopology()
-        case .stall: try await forwarder.perform(.stall(old.name, true))
-        case .cut: try await packetFilter.cut(LoopbackAddress(host: old.host, port: old.port))
-        case .restartAll: try await killAll(old)
+            return struck
+        case .stall:
+            try await forwarder.perform(.stall(old.name, true))
+            return start
+        case .cut:
+            try await packetFilter.cut(LoopbackAddress(host: old.host, port: old.port))
+            return start
+        case .restartAll:
+            return try await killAll(old)
         case .lostAcknowledgement:
             let onLoss: @Sendable () -> Void = { [weak self] in
                 guard let self, noteLoss() else { return }
@@ -129,9 +147,8 @@ extension LocalCluster {
                 }
             }
             try await forwarder.perform(.loseAcknowledgements(old.name, onLoss))
-            return
+            return nil
         }
-        happened.succeed()
     }
 
     /// Notes that an acknowledgement was lost; `false` when that was called off a moment ago, or
@@ -146,18 +163,21 @@ extension LocalCluster {
     }
 
     /// Kills a server. A forwarder before it then refuses connections, as the server would.
-    func kill(_ node: ServerNode) async throws {
-        try await node.kill()
+    @discardableResult
+    func kill(_ node: ServerNode) async throws -> ContinuousClock.Instant {
+        let struck = try await node.kill()
         try await closeGate(of: node)
+        return struck
     }
 
     /// Kills the writer, notes which reader has all that was acknowledged, and kills the readers.
-    private func killAll(_ old: ServerNode) async throws {
-        try await kill(old)
+    private func killAll(_ old: ServerNode) async throws -> ContinuousClock.Instant {
+        let struck = try await kill(old)
         let readers = state.read { $0.readers }
         let chosen = try await choose(among: readers)
         state.read { $0.outage?.chosen = chosen.number }
         for reader in readers { try await kill(reader) }
+        return struck
     }
 
     /// Waits until a reader was promoted and writes.

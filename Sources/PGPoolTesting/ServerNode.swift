@@ -144,11 +144,23 @@ final class ServerNode: Sendable {
     }
 
     /// Has the server read its settings again. It does so a moment later.
-    func reload() async throws { _ = try await supervisor.ask("signal", name, "HUP") }
+    /// Returns when the signal went out.
+    @discardableResult
+    func reload() async throws -> ContinuousClock.Instant {
+        Supervisor.instant(ofUptime: try await supervisor.ask("signal", name, "HUP"))
+    }
 
-    func kill() async throws { _ = try await supervisor.ask("kill", name) }
+    /// Returns when the first signal went out.
+    @discardableResult
+    func kill() async throws -> ContinuousClock.Instant {
+        Supervisor.instant(ofUptime: try await supervisor.ask("kill", name))
+    }
 
-    func freeze() async throws { _ = try await supervisor.ask("freeze", name) }
+    /// Returns when the first signal went out.
+    @discardableResult
+    func freeze() async throws -> ContinuousClock.Instant {
+        Supervisor.instant(ofUptime: try await supervisor.ask("freeze", name))
+    }
 
     func thaw() async throws { _ = try await supervisor.ask("thaw", name) }
 

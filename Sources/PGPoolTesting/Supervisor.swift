@@ -79,6 +79,17 @@ final class Supervisor: Sendable {
         try await Self.ask(words.joined(separator: " "), through: commands)
     }
 
+    /// The instant of an uptime in seconds, as `/proc/uptime` has it; now, if it is none. It has
+    /// hundredths, rounded down.
+    static func instant(ofUptime text: String) -> ContinuousClock.Instant {
+        var time = timespec()
+        guard let uptime = Double(text), clock_gettime(CLOCK_BOOTTIME, &time) == 0 else {
+            return .now
+        }
+        let now = Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+        return .now - .seconds(max(0, now - uptime))
+    }
+
     /// Has everything stopped and removed, and returns when that is done and the supervisor gone.
     func end() async {
         commands.finish()

@@ -33,9 +33,15 @@ extension Supervisor {
             done
         }
 
+        # When the next signal goes out, in seconds since the machine started: finding the processes
+        # takes its time before that.
+        note_time() { [ -n "$struck" ] || read -r struck rest </proc/uptime; }
+
         # A process forked between the listing and the kill is met in the next round.
         kill_all() {
+            struck=
             while found=$(processes "$1") && [ -n "$found" ]; do
+                note_time
                 kill -KILL $found
                 sleep 0.01
             done
@@ -43,8 +49,9 @@ extension Supervisor {
 
         # A process forked between the listing and the signal is met in the next round.
         freeze_all() {
-            before= found=$(processes "$1")
+            struck= before= found=$(processes "$1")
             while [ "$found" != "$before" ]; do
+                note_time
                 kill -STOP $found
                 before=$found found=$(processes "$1")
             done
@@ -155,11 +162,13 @@ extension Supervisor {
             initialise) initialise "$path" && echo ok || echo "failed: initdb" ;;
             start) [ -z "$(postmaster "$path")" ] && start "$path" && echo ok ||
                 echo "failed: the server is running" ;;
-            signal) found=$(postmaster "$path")
-                [ -n "$found" ] && kill "-$argument" $found && echo ok ||
+            signal) found=$(postmaster "$path") struck=
+                note_time
+                [ -n "$found" ] && kill "-$argument" $found && echo "ok $struck" ||
                 echo "failed: the server is not running" ;;
-            kill) kill_all "$path"; reap "$path"; forget "$path"; echo killed >"$path/exit"; echo ok ;;
-            freeze) freeze_all "$path"; echo ok ;;
+            kill) kill_all "$path"; reap "$path"; forget "$path"; echo killed >"$path/exit"
+                echo "ok $struck" ;;
+            freeze) freeze_all "$path"; echo "ok $struck" ;;
             thaw) found=$(processes "$path"); [ -z "$found" ] || kill -CONT $found; echo ok ;;
             copy) copy "$path" "$root/$argument" && echo ok || echo "failed: copying the data" ;;
             clone) clone "$path" $argument && echo ok || echo "failed: copying the data" ;;

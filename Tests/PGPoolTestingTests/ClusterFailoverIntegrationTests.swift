@@ -16,7 +16,9 @@ struct ClusterFailoverIntegrationTests {
                 expected.append(round)
                 try await session.query("INSERT INTO ledger VALUES (\(round))")
 
+                let asked = ContinuousClock.now
                 let began = try await cluster.inject(.kill)
+                #expect(began >= asked && began <= .now)
                 #expect(await connectComplaint(cluster, old.host).contains("refused"))
                 let second = await #expect(throws: LocalClusterError.self) {
                     try await cluster.inject(.kill)
