@@ -89,10 +89,12 @@ class Operation: @unchecked Sendable {
         var cancelGrace = CancelGrace()
     }
 
+    /// Made once: the task of a stream looks at `exchange` without the session's lock.
     private func withRare(_ change: (Rare) -> Void) {
-        let rare = rare ?? Rare()
-        self.rare = rare
-        change(rare)
+        if let rare { return change(rare) }
+        let new = Rare()
+        change(new)
+        rare = new
     }
 
     /// What begins the transaction in front of it, if it is the first statement of one.
