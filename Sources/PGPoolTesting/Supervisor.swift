@@ -82,12 +82,14 @@ final class Supervisor: Sendable {
     /// The instant of an uptime in seconds, as `/proc/uptime` has it; now, if it is none. It has
     /// hundredths, rounded down.
     static func instant(ofUptime text: String) -> ContinuousClock.Instant {
+        // Read first: whatever comes between makes the instant earlier, never later than it was.
+        let reference = ContinuousClock.now
         var time = timespec()
         guard let uptime = Double(text), clock_gettime(CLOCK_BOOTTIME, &time) == 0 else {
             return .now
         }
         let now = Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
-        return .now - .seconds(max(0, now - uptime))
+        return reference - .seconds(max(0, now - uptime))
     }
 
     /// Has everything stopped and removed, and returns when that is done and the supervisor gone.

@@ -59,7 +59,7 @@ public final class Reactor: TaskExecutor {
 
     // Proof: only the reactor's own thread uses it.
     nonisolated(unsafe) private var unsent: [Session] = []
-    // Proof: as above.
+    // Proof: only the reactor's own thread, which `current` is asked on, uses it.
     nonisolated(unsafe) var lastSharing: SharingCache.Last?
     private let poller: any Poller
     private let state = Mutex(State())

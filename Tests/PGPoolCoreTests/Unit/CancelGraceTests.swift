@@ -34,7 +34,7 @@ struct CancelGraceTests {
         #expect(grace.extend(at: next, readings: 5) == nil)
     }
 
-    @Test("Each statement has its own")
+    @Test("A request that is begun anew has all its time")
     mutating func again() {
         _ = grace.begin(at: start, readings: 0)
         let later = start + .seconds(60)
