@@ -57,8 +57,9 @@ public final class Reactor: TaskExecutor {
         var isShutDown = false
     }
 
-    // Proof: only the reactor's own thread uses it.
+    // Proof: only the reactor's own thread uses them.
     nonisolated(unsafe) private var unsent: [Session] = []
+    nonisolated(unsafe) private var ownJobs: [ReactorJob] = []
     // Proof: only the reactor's own thread, which `current` is asked on, uses it.
     nonisolated(unsafe) var lastSharing: SharingCache.Last?
     private let poller: any Poller
@@ -101,6 +102,8 @@ public final class Reactor: TaskExecutor {
     }
 
     func enqueue(_ job: ReactorJob) {
+        // Made runnable by this very thread, as most are: it needs no lock and wakes nobody.
+        if Reactor.current === self { return ownJobs.append(job) }
         let mustWake = state.withLock { state in
             state.jobs.append(job)
             return wakesForWork(&state)
@@ -218,7 +221,7 @@ public final class Reactor: TaskExecutor {
 
     private func run() {
         var batch = Batch()
-        while let wait = batch.finished.isEmpty ? prepareToSleep() : 0 {
+        while let wait = batch.finished.isEmpty && ownJobs.isEmpty ? prepareToSleep() : 0 {
             poller.wait(milliseconds: wait, into: &batch.ready)
             noteProcessor()
             guard collect(into: &batch) else { break }
@@ -247,12 +250,23 @@ public final class Reactor: TaskExecutor {
                 for operation in batch.finished { operation.resume() }
                 batch.finished.removeAll(keepingCapacity: true)
             }
-            if batch.jobs.count >= Self.sharedBatch { crew?.share(&batch.jobs) }
-            for job in batch.jobs { job.run() }
-            sendUnsent()
-            batch.jobs.removeAll(keepingCapacity: true)
+            runJobs(&batch.jobs)
         }
         poller.close()
+    }
+
+    /// Runs the tasks that are ready, and those that they make ready, for a few turns: a lease that one
+    /// gives back is used by the next without a look at the sockets in between.
+    private func runJobs(_ jobs: inout [ReactorJob]) {
+        for _ in 0..<Self.turnsOfJobs {
+            jobs += ownJobs
+            ownJobs.removeAll(keepingCapacity: true)
+            guard !jobs.isEmpty else { return }
+            if jobs.count >= Self.sharedBatch { crew?.share(&jobs) }
+            for job in jobs { job.run() }
+            jobs.removeAll(keepingCapacity: true)
+            sendUnsent()
+        }
     }
 
     /// Calls the session's `sendInbox` when this thread has worked off its batch. To be called on it.
@@ -281,6 +295,8 @@ public final class Reactor: TaskExecutor {
         }
     }
 
+    /// So many times in a row tasks run before the sockets are looked at again.
+    private static let turnsOfJobs = 4
     /// Tasks that are woken together at the most.
     private static let wakeUpBatch = 32
     /// From how many jobs on a thread asks another for help, whose waking costs some of them.
