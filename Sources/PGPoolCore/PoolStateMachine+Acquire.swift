@@ -3,15 +3,18 @@ extension PoolStateMachine {
     /// A caller wants a connection for itself.
     ///
     /// `deadline` is when the caller gives up; it covers queueing, validation and opening.
-    /// `holdsLease` says whether the caller's task already holds a lease of this pool.
+    /// `holdsLease` says whether the caller's task already holds a lease of this pool. `lane` names the
+    /// thread that serves the caller; 0 if none does in particular.
     package mutating func acquire(
         deadline: Instant,
         holdsLease: Bool = false,
+        on lane: UInt32 = 0,
         at now: Instant,
         into actions: inout Actions
     ) -> AcquireDecision {
         guard lifecycle == .running else { return .refused(.shutDown) }
-        if waiters.isEmpty, !isPaused, mayLeaseMore, let id = takeFreshIdle(at: now, into: &actions)
+        if waiters.isEmpty, !isPaused, mayLeaseMore,
+            let id = takeFreshIdle(on: lane, at: now, into: &actions)
         {
             lease(id, at: now, into: &actions)
             return .granted(id)
@@ -62,10 +65,12 @@ extension PoolStateMachine {
     package mutating func release(
         _ id: ConnectionID,
         _ outcome: ReleaseOutcome,
+        on lane: UInt32 = 0,
         at now: Instant,
         into actions: inout Actions
     ) {
         guard slots.isCurrent(id), slots[id].state == .leased else { return }
+        slots[id].lane = lane
         slots[id].lastUsed = now
         slots[id].lastProven = now
         if let reason = reasonToRetire(id, outcome, at: now) {
@@ -110,10 +115,20 @@ extension PoolStateMachine {
         return nil
     }
 
-    /// The idle connection used last, if it can be handed out without a round trip.
+    /// The idle connection used last, if it can be handed out without a round trip; the one used last
+    /// on the caller's lane, if there is one: its answers need not be handed from thread to thread.
     ///
     /// Connections that have outlived their time are closed on the way.
-    mutating func takeFreshIdle(at now: Instant, into actions: inout Actions) -> ConnectionID? {
+    mutating func takeFreshIdle(
+        on lane: UInt32,
+        at now: Instant,
+        into actions: inout Actions
+    ) -> ConnectionID? {
+        if lane != 0, let id = slots.topIdle(on: lane), now < slots[id].expiresAt,
+            isFresh(id, at: now)
+        {
+            return id
+        }
         while let id = slots.topIdle {
             if now >= slots[id].expiresAt {
                 close(id, .lifetime, at: now, into: &actions)

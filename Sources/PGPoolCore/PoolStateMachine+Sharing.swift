@@ -13,15 +13,24 @@ extension PoolStateMachine {
     package mutating func acquireShared(
         deadline: Instant,
         holdsLease: Bool = false,
+        on lane: UInt32 = 0,
         at now: Instant,
         into actions: inout Actions
     ) -> AcquireDecision {
         guard settings.sharedDepth > 1 else {
-            return acquire(deadline: deadline, holdsLease: holdsLease, at: now, into: &actions)
+            return acquire(
+                deadline: deadline,
+                holdsLease: holdsLease,
+                on: lane,
+                at: now,
+                into: &actions
+            )
         }
         guard lifecycle == .running else { return .refused(.shutDown) }
         if !isPaused {
-            if waiters.isEmpty, mayLeaseMore, let id = takeFreshIdle(at: now, into: &actions) {
+            if waiters.isEmpty, mayLeaseMore,
+                let id = takeFreshIdle(on: lane, at: now, into: &actions)
+            {
                 begin(id, at: now, into: &actions)
                 return .granted(id)
             }
@@ -44,10 +53,12 @@ extension PoolStateMachine {
     package mutating func releaseShared(
         _ id: ConnectionID,
         _ outcome: ReleaseOutcome,
+        on lane: UInt32 = 0,
         at now: Instant,
         into actions: inout Actions
     ) {
         guard slots.isCurrent(id), slots[id].state == .shared else { return }
+        slots[id].lane = lane
         slots[id].load -= 1
         if slots[id].load <= settings.sharedDepth / 2 { slots[id].isFull = false }
         slots[id].lastUsed = now

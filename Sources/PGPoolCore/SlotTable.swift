@@ -57,6 +57,8 @@ package struct Slot: Sendable {
     package var since = Instant(nanoseconds: 0)
     /// When a lease of it last ended, or it was opened: its place in the idle stack.
     package var lastUsed = Instant(nanoseconds: 0)
+    /// The lane on which its last lease ended.
+    package var lane: UInt32 = 0
     /// When bytes last came from the server: decides on validation and keep-alive.
     package var lastProven = Instant(nanoseconds: 0)
     /// The deadline of its one entry in the timer heap.
@@ -112,6 +114,14 @@ package struct SlotTable: Sendable {
     /// The idle connection used last.
     package var topIdle: ConnectionID? {
         idle.last.map(id(at:))
+    }
+
+    /// The idle connection used last on a lane, if it is one of the few used last on any.
+    package func topIdle(on lane: UInt32) -> ConnectionID? {
+        for index in idle.suffix(8).reversed() where slots[Int(index)].lane == lane {
+            return id(at: index)
+        }
+        return nil
     }
 
     /// The idle connection that was not needed for longest.

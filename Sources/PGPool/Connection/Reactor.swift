@@ -66,6 +66,9 @@ public final class Reactor: TaskExecutor {
     private let state = Mutex(State())
     let crew: ReactorCrew?
     private let lastProcessor = Atomic<Int32>(-1)
+    /// Tells callers on its thread from others; never 0.
+    let lane = Reactor.lanes.wrappingAdd(1, ordering: .relaxed).newValue
+    private static let lanes = Atomic<UInt32>(0)
 
     /// Makes a reactor and starts its thread.
     ///

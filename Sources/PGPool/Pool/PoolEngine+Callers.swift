@@ -46,6 +46,7 @@ extension PoolEngine {
             timeout.map { now + $0 }
             ?? Instant(nanoseconds: now.nanoseconds &+ acquireTimeout)
         let task = HeldLease.currentTask
+        let lane = Reactor.current?.lane ?? 0
         var effects = PoolEffects()
         let answer = state.withLock { state -> Answer in
             let held = state.machine.isFull ? heldLease(task, state) : nil
@@ -55,12 +56,14 @@ extension PoolEngine {
                 ? state.machine.acquireShared(
                     deadline: deadline,
                     holdsLease: held != nil,
+                    on: lane,
                     at: now,
                     into: &state.actions
                 )
                 : state.machine.acquire(
                     deadline: deadline,
                     holdsLease: held != nil,
+                    on: lane,
                     at: now,
                     into: &state.actions
                 )
@@ -174,12 +177,14 @@ extension PoolEngine {
         guard let connection = lease.connection else { return releaseShared(lease) }
         let condition = lease.session.endLease()
         let now = Instant.now
+        let lane = Reactor.current?.lane ?? 0
         var effects = PoolEffects()
         state.withLock { state in
             state.endLease(connection)
             state.machine.release(
                 connection.id,
                 Self.outcome(condition),
+                on: lane,
                 at: now,
                 into: &state.actions
             )
@@ -210,12 +215,14 @@ extension PoolEngine {
 
     private func releaseShared(_ id: ConnectionID, _ count: Int, _ condition: SessionCondition) {
         let now = Instant.now
+        let lane = Reactor.current?.lane ?? 0
         var effects = PoolEffects()
         state.withLock { state in
             for _ in 0..<count {
                 state.machine.releaseShared(
                     id,
                     Self.outcome(condition),
+                    on: lane,
                     at: now,
                     into: &state.actions
                 )

@@ -9,6 +9,7 @@ extension PoolModel {
         let decision = machine.acquire(
             deadline: Instant(nanoseconds: deadline),
             holdsLease: holdsLease,
+            on: lane,
             at: instant,
             into: &actions
         )
@@ -16,8 +17,8 @@ extension PoolModel {
         case .granted(let id):
             // Dials that the grant asks for come after it.
             try require(waitersBefore == 0, "granted past \(waitersBefore) waiters")
-            try grant(id)
             try checkIsLastUsed(id)
+            try grant(id)
         case .queued(let waiter):
             try require(!(holdsLease && wasFull), "a nested acquire waits for itself")
             try require(deadline > now, "queued with a deadline that passed")
@@ -51,17 +52,32 @@ extension PoolModel {
         try require(isRight, "refused without cause: \(refusal)")
     }
 
-    /// The lease must be the one used last among those that need no round trip.
-    private func checkIsLastUsed(_ id: ConnectionID) throws {
-        let lastUsed = connections[Int(id.index)].lastUsed
-        for index in connections.indices
-        where connections[index].state == .idle && connections[index].lastUsed > lastUsed {
-            let isExpired = connections[index].expiresAt <= now
+    /// The caller's lane: it changes with the time.
+    var lane: UInt32 { UInt32(truncatingIfNeeded: now / 3) % 3 }
+
+    /// The lease must be the one used last among those that need no round trip: of those given back on
+    /// the caller's lane, if one of them is near the top of the stack, else of all.
+    func checkIsLastUsed(_ id: ConnectionID) throws {
+        let granted = connections[Int(id.index)]
+        let isOfLane = lane != 0 && granted.lane == lane
+        for (index, other) in connections.enumerated()
+        where other.state == .idle && other.lastUsed > granted.lastUsed {
             try require(
-                isExpired,
+                other.expiresAt <= now || isOfLane && other.lane != lane,
                 "\(id) was granted, but \(self.id(at: index)) was used later"
             )
         }
+        guard lane != 0, !isOfLane else { return }
+        // None that was used at the same time makes it doubtful which is on top.
+        let ofLane = connections.filter { $0.state == .idle && $0.lane == lane }
+        guard let last = ofLane.max(by: { $0.lastUsed < $1.lastUsed }),
+            ofLane.count(where: { $0.lastUsed == last.lastUsed }) == 1,
+            connections.count(where: { $0.state == .idle && $0.lastUsed >= last.lastUsed }) <= 8
+        else { return }
+        try require(
+            last.expiresAt <= now || now - last.provenAt >= settings.validationBypass,
+            "\(id) was granted on lane \(lane), but \(last) was given back on it"
+        )
     }
 
     /// What the world says of a connection.

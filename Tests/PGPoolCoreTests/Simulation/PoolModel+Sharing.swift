@@ -12,6 +12,7 @@ extension PoolModel {
         let decision = machine.acquireShared(
             deadline: Instant(nanoseconds: deadline),
             holdsLease: holdsLease,
+            on: lane,
             at: instant,
             into: &actions
         )
@@ -24,6 +25,7 @@ extension PoolModel {
                 actions.removeAll(keepingCapacity: true)
             } else {
                 try require(queue.isEmpty, "a connection of its own past \(queue)")
+                try checkIsLastUsed(id)
             }
             try carry(id)
         case .queued(let waiter):
@@ -48,6 +50,7 @@ extension PoolModel {
                 connections[index].isFull = false
             }
             connections[index].lastUsed = now
+            connections[index].lane = lane
             connections[index].provenAt = now
             if outcome == .needsReset { connections[index].wasChanged = true }
             if case .unusable = outcome {
@@ -58,7 +61,7 @@ extension PoolModel {
                 connections[index].wasChanged = false
             }
         }
-        machine.releaseShared(id, outcome, at: instant, into: &actions)
+        machine.releaseShared(id, outcome, on: lane, at: instant, into: &actions)
     }
 
     /// A waiter's statement goes onto a connection.

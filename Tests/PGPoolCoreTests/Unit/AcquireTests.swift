@@ -40,6 +40,42 @@ import Testing
         #expect(pool.acquire() == .granted(.first(1)))
     }
 
+    @Test("Of the idle connections the one given back last on the caller's lane is granted")
+    func grantsLastOfLane() {
+        let pool = PoolHarness(4)
+        pool.leaseNew(4)
+        for (index, lane) in [(1, 7), (0, 7), (2, 8), (3, 0)] as [(Int, UInt32)] {
+            pool.now += .milliseconds(1)
+            pool.release(.first(index), on: lane)
+        }
+        #expect(pool.acquire(on: 7) == .granted(.first(0)))
+        #expect(pool.acquire(on: 9) == .granted(.first(3)))
+        #expect(pool.acquire(on: 7) == .granted(.first(1)))
+        #expect(pool.acquire(on: 7) == .granted(.first(2)))
+    }
+
+    @Test("A lane's connection that was not used for long is not dug out")
+    func leavesLaneBelow() {
+        let pool = PoolHarness(9)
+        pool.leaseNew(9)
+        for index in 0..<9 {
+            pool.now += .milliseconds(1)
+            pool.release(.first(index), on: index == 0 ? 7 : 8)
+        }
+        #expect(pool.acquire(on: 7) == .granted(.first(8)))
+        #expect(pool.acquire(on: 7) == .granted(.first(0)))
+    }
+
+    @Test("A lane's connection that needs a round trip first is not preferred")
+    func passesStaleLaneOver() {
+        let pool = PoolHarness(2) { $0.validationBypass = .milliseconds(10) }
+        pool.leaseNew(2)
+        pool.release(.first(0), on: 7)
+        pool.now += .milliseconds(10)
+        pool.release(.first(1), on: 8)
+        #expect(pool.acquire(on: 7) == .granted(.first(1)))
+    }
+
     @Test("A grant of an idle connection needs no time: a deadline that passed does not matter")
     func grantsIdlePastDeadline() {
         let pool = PoolHarness(1)

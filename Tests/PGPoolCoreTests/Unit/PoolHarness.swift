@@ -37,12 +37,14 @@ final class PoolHarness {
     @discardableResult
     func acquire(
         _ timeout: Duration = .seconds(5),
-        holdsLease: Bool = false
+        holdsLease: Bool = false,
+        on lane: UInt32 = 0
     ) -> AcquireDecision {
         actions = []
         return machine.acquire(
             deadline: at(timeout),
             holdsLease: holdsLease,
+            on: lane,
             at: instant,
             into: &actions
         )
@@ -54,8 +56,12 @@ final class PoolHarness {
         return machine.cancel(waiter, at: instant, into: &actions)
     }
 
-    func release(_ id: ConnectionID, _ outcome: ReleaseOutcome = .reusable) {
-        feed { $0.release(id, outcome, at: $1, into: &$2) }
+    func release(
+        _ id: ConnectionID,
+        _ outcome: ReleaseOutcome = .reusable,
+        on lane: UInt32 = 0
+    ) {
+        feed { $0.release(id, outcome, on: lane, at: $1, into: &$2) }
     }
 
     func connected(_ id: ConnectionID) {
