@@ -1,5 +1,4 @@
 internal import CLibPQ
-internal import HeapModule
 internal import PGPoolCore
 internal import Synchronization
 
@@ -26,29 +25,8 @@ public final class Reactor: TaskExecutor {
         case poll
     }
 
-    private struct Registration {
-        var serial: UInt32 = 0
-        var handler: (any ReactorHandler)?
-        var descriptor: Int32 = -1
-        /// When the handler wants to be called; distant when it does not.
-        var deadline = Instant.distantFuture
-        /// The deadline of its entry in the heap; at most one entry counts.
-        var heapDeadline = Instant.distantFuture
-    }
-
-    private struct Timer: Comparable {
-        var deadline: Instant
-        var token: UInt64
-
-        static func < (left: Timer, right: Timer) -> Bool { left.deadline < right.deadline }
-    }
-
     private struct State {
-        var registrations: [Registration] = []
-        var free: [Int] = []
-        /// Those of the registrations that have one.
-        var sockets = 0
-        var timers = Heap<Timer>()
+        var registry = ReactorRegistry()
         var jobs: [ReactorJob] = []
         /// Sessions whose inboxes other threads could not empty.
         var unsent: [Session] = []
@@ -140,23 +118,7 @@ public final class Reactor: TaskExecutor {
         descriptor: Int32 = -1,
         interest: Readiness = .readable
     ) -> ReactorToken? {
-        let token = state.withLock { state in
-            let index: Int
-            if let recycled = state.free.popLast() {
-                index = recycled
-            } else {
-                index = state.registrations.count
-                state.registrations.append(Registration())
-            }
-            let serial = state.registrations[index].serial &+ 1
-            state.registrations[index] = Registration(
-                serial: serial,
-                handler: handler,
-                descriptor: descriptor
-            )
-            if descriptor >= 0 { state.sockets += 1 }
-            return ReactorToken(index: index, serial: serial)
-        }
+        let token = state.withLock { $0.registry.add(handler, descriptor: descriptor) }
         guard descriptor < 0 || poller.watch(descriptor, interest, token: token.rawValue) else {
             remove(token)
             return nil
@@ -180,25 +142,13 @@ public final class Reactor: TaskExecutor {
 
     @discardableResult
     private func remove(_ token: ReactorToken) -> Int32? {
-        state.withLock { state in
-            guard state.registrations[token.index].serial == token.serial else { return nil }
-            let descriptor = state.registrations[token.index].descriptor
-            state.registrations[token.index].handler = nil
-            state.registrations[token.index].serial &+= 1
-            state.free.append(token.index)
-            if descriptor >= 0 { state.sockets -= 1 }
-            return descriptor
-        }
+        state.withLock { $0.registry.remove(token) }
     }
 
     /// Sets the one deadline of a handler; a distant one takes it back.
     func setDeadline(_ deadline: Instant, _ token: ReactorToken) {
         let mustWake = state.withLock { state in
-            guard state.registrations[token.index].serial == token.serial else { return false }
-            state.registrations[token.index].deadline = deadline
-            guard deadline < state.registrations[token.index].heapDeadline else { return false }
-            state.registrations[token.index].heapDeadline = deadline
-            state.timers.insert(Timer(deadline: deadline, token: token.rawValue))
+            guard state.registry.setDeadline(deadline, token) else { return false }
             guard let until = state.sleepsUntil, deadline < until else { return false }
             return wakesForWork(&state)
         }
@@ -218,7 +168,7 @@ public final class Reactor: TaskExecutor {
     }
 
     /// How many sockets it watches.
-    var load: Int { state.withLock { $0.sockets } }
+    var load: Int { state.withLock { $0.registry.sockets } }
 
     // MARK: - The thread
 
@@ -321,8 +271,10 @@ public final class Reactor: TaskExecutor {
         defer { batch.ready.removeAll(keepingCapacity: true) }
         return state.withLock { state in
             state.sleepsUntil = nil
-            collectReady(batch.ready, from: state, into: &batch.calls)
-            if !state.timers.isEmpty { collectDue(at: .now, from: &state, into: &batch.calls) }
+            state.registry.collectReady(batch.ready, into: &batch.calls)
+            if state.registry.hasDeadlines {
+                state.registry.collectDue(at: .now, into: &batch.calls)
+            }
             swap(&state.jobs, &batch.jobs)
             if !state.unsent.isEmpty {
                 unsent += state.unsent
@@ -337,54 +289,14 @@ public final class Reactor: TaskExecutor {
         state.withLock { state in
             if state.isShutDown { return nil }
             if !state.jobs.isEmpty || !state.unsent.isEmpty { return 0 }
-            guard let first = state.timers.min else {
+            guard let deadline = state.registry.firstDeadline else {
                 state.sleepsUntil = .distantFuture
                 return -1
             }
-            let left = first.deadline.nanoseconds - Instant.now.nanoseconds
+            let left = deadline.nanoseconds - Instant.now.nanoseconds
             guard left > 0 else { return 0 }
-            state.sleepsUntil = first.deadline
+            state.sleepsUntil = deadline
             return Int32(clamping: (left + 999_999) / 1_000_000)
-        }
-    }
-
-    private func collectReady(
-        _ ready: [(token: UInt64, readiness: Readiness)],
-        from state: State,
-        into calls: inout [(any ReactorHandler, Readiness)]
-    ) {
-        for (raw, readiness) in ready {
-            let token = ReactorToken(rawValue: raw)
-            let registration = state.registrations[token.index]
-            guard registration.serial == token.serial, let handler = registration.handler
-            else { continue }
-            calls.append((handler, readiness))
-        }
-    }
-
-    private func collectDue(
-        at now: Instant,
-        from state: inout State,
-        into calls: inout [(any ReactorHandler, Readiness)]
-    ) {
-        while let first = state.timers.min, first.deadline <= now {
-            _ = state.timers.popMin()
-            let token = ReactorToken(rawValue: first.token)
-            var registration = state.registrations[token.index]
-            guard registration.serial == token.serial,
-                registration.heapDeadline == first.deadline
-            else { continue }
-            registration.heapDeadline = .distantFuture
-            if registration.deadline <= now {
-                registration.deadline = .distantFuture
-                if let handler = registration.handler { calls.append((handler, [])) }
-            } else if registration.deadline != .distantFuture {
-                registration.heapDeadline = registration.deadline
-                state.timers.insert(
-                    Timer(deadline: registration.deadline, token: first.token)
-                )
-            }
-            state.registrations[token.index] = registration
         }
     }
 }
@@ -396,22 +308,4 @@ protocol ReactorHandler: AnyObject, Sendable {
     func reactorReady(_ readiness: Readiness, _ finished: inout [Operation])
     /// Its deadline passed.
     func reactorDeadlinePassed()
-}
-
-/// Names one registration; stale ones are recognised by their serial.
-struct ReactorToken: Hashable, Sendable {
-    let index: Int
-    let serial: UInt32
-
-    init(index: Int, serial: UInt32) {
-        self.index = index
-        self.serial = serial
-    }
-
-    init(rawValue: UInt64) {
-        index = Int(rawValue >> 32)
-        serial = UInt32(truncatingIfNeeded: rawValue)
-    }
-
-    var rawValue: UInt64 { UInt64(index) << 32 | UInt64(serial) }
 }
