@@ -3,22 +3,17 @@ extension PoolStateMachine {
     /// A caller wants a connection for itself.
     ///
     /// `deadline` is when the caller gives up; it covers queueing, validation and opening.
-    /// `holdsLease` says whether the caller's task already holds a lease of this pool. `lane` names the
+    /// `holdsLease` says whether the caller's task already holds a lease of this pool. `thread` names the
     /// thread that serves the caller; 0 if none does in particular.
     package mutating func acquire(
         deadline: Instant,
         holdsLease: Bool = false,
-        on lane: UInt32 = 0,
+        on thread: UInt32 = 0,
         at now: Instant,
         into actions: inout Actions
     ) -> AcquireDecision {
+        if let id = acquireIdle(on: thread, at: now, into: &actions) { return .granted(id) }
         guard lifecycle == .running else { return .refused(.shutDown) }
-        if waiters.isEmpty, !isPaused, mayLeaseMore,
-            let id = takeFreshIdle(on: lane, at: now, into: &actions)
-        {
-            lease(id, at: now, into: &actions)
-            return .granted(id)
-        }
         if let refusal = reasonToRefuse(deadline, holdsLease, at: now) {
             // What was found too old above is replaced all the same.
             provision(at: now, into: &actions)
@@ -30,7 +25,21 @@ extension PoolStateMachine {
         return .queued(waiter)
     }
 
-    func reasonToRefuse(
+    /// Grants an idle connection, if the caller can have one at once. Else nothing is decided, and
+    /// `acquire` must follow.
+    package mutating func acquireIdle(
+        on thread: UInt32 = 0,
+        at now: Instant,
+        into actions: inout Actions
+    ) -> ConnectionID? {
+        guard lifecycle == .running, waiters.isEmpty, !isPaused, mayLeaseMore,
+            let id = takeFreshIdle(on: thread, at: now, into: &actions)
+        else { return nil }
+        lease(id, at: now, into: &actions)
+        return id
+    }
+
+    mutating func reasonToRefuse(
         _ deadline: Instant,
         _ holdsLease: Bool,
         at now: Instant
@@ -43,7 +52,7 @@ extension PoolStateMachine {
 
     /// Whether an acquire made now would have to wait for a lease to come back.
     package var isFull: Bool {
-        counts.leased + counts.shared >= limit
+        mutating get { counts.leased + counts.shared >= limit }
     }
 
     /// A caller stops waiting; when it was the last one that a drain served, the drain goes on.
@@ -65,12 +74,12 @@ extension PoolStateMachine {
     package mutating func release(
         _ id: ConnectionID,
         _ outcome: ReleaseOutcome,
-        on lane: UInt32 = 0,
+        on thread: UInt32 = 0,
         at now: Instant,
         into actions: inout Actions
     ) {
         guard slots.isCurrent(id), slots[id].state == .leased else { return }
-        slots[id].lane = lane
+        slots[id].thread = thread
         slots[id].lastUsed = now
         slots[id].lastProven = now
         if let reason = reasonToRetire(id, outcome, at: now) {
@@ -86,14 +95,17 @@ extension PoolStateMachine {
     }
 
     /// Whether the endpoint admits one lease more.
+    @inline(__always)
     var mayLeaseMore: Bool { counts.leased + counts.shared < admission }
 
     /// Whether it admits a lease of this connection, which may be at the end of one.
+    @inline(__always)
     private func mayLease(_ id: ConnectionID) -> Bool {
         let isInUse = slots[id].state == .leased || slots[id].state == .shared
         return counts.leased + counts.shared - (isInUse ? 1 : 0) < admission
     }
 
+    @inline(__always)
     private func reasonToRetire(
         _ id: ConnectionID,
         _ outcome: ReleaseOutcome,
@@ -104,6 +116,7 @@ extension PoolStateMachine {
     }
 
     /// Why a connection that is open must not be used for a further lease, if there is a reason.
+    @inline(__always)
     func reasonToRetire(_ id: ConnectionID, at now: Instant) -> CloseReason? {
         switch lifecycle {
         case .closing, .closed: return .shutdown
@@ -116,15 +129,15 @@ extension PoolStateMachine {
     }
 
     /// The idle connection used last, if it can be handed out without a round trip; the one used last
-    /// on the caller's lane, if there is one: its answers need not be handed from thread to thread.
+    /// on the caller's thread, if there is one: its answers need not be handed from thread to thread.
     ///
     /// Connections that have outlived their time are closed on the way.
     mutating func takeFreshIdle(
-        on lane: UInt32,
+        on thread: UInt32,
         at now: Instant,
         into actions: inout Actions
     ) -> ConnectionID? {
-        if lane != 0, let id = slots.topIdle(on: lane), now < slots[id].expiresAt,
+        if thread != 0, let id = slots.topIdle(on: thread), now < slots[id].expiresAt,
             isFresh(id, at: now)
         {
             return id
@@ -140,6 +153,7 @@ extension PoolStateMachine {
     }
 
     /// Whether the server was heard of so lately that a round trip can be saved.
+    @inline(__always)
     func isFresh(_ id: ConnectionID, at now: Instant) -> Bool {
         now.nanoseconds - slots[id].lastProven.nanoseconds < validationBypass
     }

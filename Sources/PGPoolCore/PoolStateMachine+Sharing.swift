@@ -13,7 +13,7 @@ extension PoolStateMachine {
     package mutating func acquireShared(
         deadline: Instant,
         holdsLease: Bool = false,
-        on lane: UInt32 = 0,
+        on thread: UInt32 = 0,
         at now: Instant,
         into actions: inout Actions
     ) -> AcquireDecision {
@@ -21,7 +21,7 @@ extension PoolStateMachine {
             return acquire(
                 deadline: deadline,
                 holdsLease: holdsLease,
-                on: lane,
+                on: thread,
                 at: now,
                 into: &actions
             )
@@ -29,7 +29,7 @@ extension PoolStateMachine {
         guard lifecycle == .running else { return .refused(.shutDown) }
         if !isPaused {
             if waiters.isEmpty, mayLeaseMore,
-                let id = takeFreshIdle(on: lane, at: now, into: &actions)
+                let id = takeFreshIdle(on: thread, at: now, into: &actions)
             {
                 begin(id, at: now, into: &actions)
                 return .granted(id)
@@ -53,12 +53,12 @@ extension PoolStateMachine {
     package mutating func releaseShared(
         _ id: ConnectionID,
         _ outcome: ReleaseOutcome,
-        on lane: UInt32 = 0,
+        on thread: UInt32 = 0,
         at now: Instant,
         into actions: inout Actions
     ) {
         guard slots.isCurrent(id), slots[id].state == .shared else { return }
-        slots[id].lane = lane
+        slots[id].thread = thread
         slots[id].load -= 1
         if slots[id].load <= settings.sharedDepth / 2 { slots[id].isFull = false }
         slots[id].lastUsed = now
@@ -127,6 +127,7 @@ extension PoolStateMachine {
 
     /// Whether no connection is to be had but by sharing: none idle, and no room to grow or an
     /// endpoint that lets nobody in.
+    @inline(__always)
     private var isSaturated: Bool {
         slots.idle.isEmpty && (counts.total >= limit || consecutiveFailures > 0)
     }
@@ -135,7 +136,7 @@ extension PoolStateMachine {
     ///
     /// For each caller that waits for a connection of its own, and for whom none is on its way, the
     /// least loaded one is passed over: it will be empty first.
-    private func joinable(at now: Instant) -> ConnectionID? {
+    private mutating func joinable(at now: Instant) -> ConnectionID? {
         guard !slots.shared.isEmpty, isSaturated, admission > 0,
             counts.total - counts.closing <= limit
         else {
@@ -153,8 +154,10 @@ extension PoolStateMachine {
     }
 
     /// The next in the order of load, and of slots where that is equal, among those that move.
+    @inline(__always)
     private func leastLoaded(after previous: UInt32?, at now: Instant) -> UInt32? {
-        let floor = previous.map { (slots.slots[Int($0)].load, $0) }
+        var floor: (load: Int, index: UInt32)?
+        if let previous { floor = (slots.slots[Int(previous)].load, previous) }
         var best: (load: Int, index: UInt32)?
         for index in slots.shared where moves(index, at: now) {
             let rank = (load: slots.slots[Int(index)].load, index: index)
@@ -167,6 +170,7 @@ extension PoolStateMachine {
 
     /// Whether the connection may go on being shared, and answers came lately: what would join a slow
     /// statement would wait for it.
+    @inline(__always)
     private func moves(_ index: UInt32, at now: Instant) -> Bool {
         let slot = slots.slots[Int(index)]
         let lastMove = max(slot.lastUsed.nanoseconds, slot.since.nanoseconds)

@@ -103,6 +103,7 @@ extension PoolStateMachine {
     }
 
     /// When an idle connection next needs attention.
+    @inline(__always)
     func nextIdleDuty(of id: ConnectionID) -> Instant? {
         var due = slots[id].expiresAt
         if let keepAliveInterval {

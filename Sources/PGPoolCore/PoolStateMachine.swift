@@ -65,6 +65,7 @@ package struct PoolStateMachine: Sendable {
         generator = SeededGenerator(seed: seed)
     }
 
+    @inline(__always)
     package var counts: SlotCounts { slots.counts }
 
     /// Whether a back-off keeps the pool from dialling.

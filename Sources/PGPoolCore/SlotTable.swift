@@ -57,8 +57,8 @@ package struct Slot: Sendable {
     package var since = Instant(nanoseconds: 0)
     /// When a lease of it last ended, or it was opened: its place in the idle stack.
     package var lastUsed = Instant(nanoseconds: 0)
-    /// The lane on which its last lease ended.
-    package var lane: UInt32 = 0
+    /// The thread on which its last lease ended.
+    package var thread: UInt32 = 0
     /// When bytes last came from the server: decides on validation and keep-alive.
     package var lastProven = Instant(nanoseconds: 0)
     /// The deadline of its one entry in the timer heap.
@@ -98,27 +98,32 @@ package struct SlotTable: Sendable {
     }
 
     /// Whether the identifier names a connection that still lives.
+    @inline(__always)
     package func isCurrent(_ id: ConnectionID) -> Bool {
         let index = Int(id.index)
         return index < slots.count && slots[index].serial == id.serial
             && slots[index].state != .free
     }
 
+    @inline(__always)
     package func id(at index: UInt32) -> ConnectionID {
         ConnectionID(index: index, serial: slots[Int(index)].serial)
     }
 
     /// Connections that nobody needs now: a keep-alive is no use of a connection.
+    @inline(__always)
     package var unneeded: Int { idle.count + keptAlive }
 
     /// The idle connection used last.
+    @inline(__always)
     package var topIdle: ConnectionID? {
         idle.last.map(id(at:))
     }
 
-    /// The idle connection used last on a lane, if it is one of the few used last on any.
-    package func topIdle(on lane: UInt32) -> ConnectionID? {
-        for index in idle.suffix(8).reversed() where slots[Int(index)].lane == lane {
+    /// The idle connection used last on a thread, if it is one of the few used last on any.
+    @inline(__always)
+    package func topIdle(on thread: UInt32) -> ConnectionID? {
+        for index in idle.suffix(8).reversed() where slots[Int(index)].thread == thread {
             return id(at: index)
         }
         return nil

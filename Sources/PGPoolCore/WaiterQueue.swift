@@ -33,25 +33,32 @@ package struct WaiterQueue: Sendable {
 
     package init() {}
 
+    @inline(__always)
     package var count: Int { exclusive.count + shareable.count }
+    @inline(__always)
     package var isEmpty: Bool { count == 0 }
     /// Callers that want a connection for themselves.
+    @inline(__always)
     package var exclusiveCount: Int { exclusive.count }
     /// Statements that may share one.
+    @inline(__always)
     package var shareableCount: Int { shareable.count }
 
     /// The oldest waiter of both lanes.
+    @inline(__always)
     package var first: WaiterID? {
         let head = firstIndex
         return head == Self.none ? nil : id(at: head)
     }
 
     /// Whether the oldest waiter may share a connection.
+    @inline(__always)
     package var isFirstShareable: Bool {
         let head = firstIndex
         return head != Self.none && entries[Int(head)].isShareable
     }
 
+    @inline(__always)
     private var firstIndex: UInt32 {
         if shareable.head == Self.none { return exclusive.head }
         if exclusive.head == Self.none { return shareable.head }
@@ -60,6 +67,7 @@ package struct WaiterQueue: Sendable {
         return isExclusiveOlder ? exclusive.head : shareable.head
     }
 
+    @inline(__always)
     private func id(at index: UInt32) -> WaiterID {
         WaiterID(index: index, serial: entries[Int(index)].serial)
     }
@@ -75,6 +83,7 @@ package struct WaiterQueue: Sendable {
         contains(id) ? entries[Int(id.index)].deadline : nil
     }
 
+    @inline(__always)
     package func contains(_ id: WaiterID) -> Bool {
         let index = Int(id.index)
         return index < entries.count && entries[index].serial == id.serial

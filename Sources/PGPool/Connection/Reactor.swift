@@ -45,8 +45,8 @@ public final class Reactor: TaskExecutor {
     let crew: ReactorCrew?
     private let lastProcessor = Atomic<Int32>(-1)
     /// Tells callers on its thread from others; never 0.
-    let lane = Reactor.lanes.wrappingAdd(1, ordering: .relaxed).newValue
-    private static let lanes = Atomic<UInt32>(0)
+    let number = Reactor.numbers.wrappingAdd(1, ordering: .relaxed).newValue
+    private static let numbers = Atomic<UInt32>(0)
 
     /// Makes a reactor and starts its thread.
     ///

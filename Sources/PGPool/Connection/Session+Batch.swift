@@ -13,6 +13,7 @@ extension Session {
 
     /// Whether the last of what was sent is a batch that is not sent whole: nothing goes before its
     /// rest.
+    @inline(__always)
     func isSendingBatch(_ state: State) -> Bool {
         state.sent.last?.batch.map { !$0.isSent } ?? false
     }

@@ -12,7 +12,7 @@ extension Session {
         var finished: [Operation] = []
         state.withLock { state in
             isTouched.store(true, ordering: .sequentiallyConsistent)
-            if let refusal = refusal(of: operation, lease, state) {
+            if let refusal = refusal(of: operation, lease, &state) {
                 operation.outcome = .failure(refusal)
                 finished.append(operation)
                 return
@@ -35,7 +35,7 @@ extension Session {
     func refusal(
         of operation: Operation,
         _ lease: UInt64?,
-        _ state: State
+        _ state: inout State
     ) -> (any Error)? {
         if operation.isCancelled { return CancellationError() }
         if let lease, lease != leaseNumber.load(ordering: .sequentiallyConsistent) {
@@ -43,17 +43,19 @@ extension Session {
         }
         if lease != nil, let open = state.open, open !== operation { return Self.busy(open) }
         guard state.connection == nil || state.isLost || state.isClosing else {
-            return lease == nil ? nil : transactionRefusal(of: operation, state)
+            return lease == nil ? nil : transactionRefusal(of: operation, &state)
         }
         return lostError(state, phase: .nothingSent, sql: operation.query.sql)
     }
 
     /// Whether the statement can be sent right behind what was sent before it.
+    @inline(__always)
     private func mayFollow(_ operation: Operation, _ state: State) -> Bool {
         !state.mustSettle && state.pending.isEmpty && mayJoin(operation, state)
     }
 
     /// Whether libpq's mode and what was sent last allow it to be sent now.
+    @inline(__always)
     func mayJoin(_ operation: Operation, _ state: State) -> Bool {
         guard let last = state.sent.last else { return true }
         // If BEGIN fails, what follows in a segment of its own would be committed by itself.

@@ -64,7 +64,7 @@ extension Session {
         inbox.withLock { inbox in
             guard !inbox.isEmpty else { return }
             for operation in inbox {
-                if let refusal = refusal(of: operation, nil, state) {
+                if let refusal = refusal(of: operation, nil, &state) {
                     operation.outcome = .failure(refusal)
                     finished.append(operation)
                 } else {

@@ -172,6 +172,7 @@ final class Session: ReactorHandler {
         isTouched.store(true, ordering: .sequentiallyConsistent)
     }
 
+    @inline(__always)
     private func condition(_ state: State) -> SessionCondition {
         guard let connection = state.connection, !state.isLost else { return .lost }
         if state.isRetired { return .busy }
@@ -196,6 +197,7 @@ final class Session: ReactorHandler {
         state.withLock { sharedCondition($0) }
     }
 
+    @inline(__always)
     func sharedCondition(_ state: State) -> SessionCondition {
         guard state.connection != nil, !state.isLost else { return .lost }
         if state.sent.isEmpty, state.pending.isEmpty { return condition(state) }

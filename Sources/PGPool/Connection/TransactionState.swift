@@ -67,7 +67,7 @@ extension Session {
     }
 
     /// Why a statement must not be sent in the transaction as it is.
-    func transactionRefusal(of operation: Operation, _ state: State) -> PostgresError? {
+    func transactionRefusal(of operation: Operation, _ state: inout State) -> PostgresError? {
         guard !operation.isControl else { return nil }
         if let refusal = state.transaction.refusal { return refusal }
         guard state.transaction.isVerified || state.transaction.pending?.token != nil,

@@ -36,37 +36,50 @@ extension PoolEngine {
     }
 
     /// Asks the state machine for a connection. Never suspends.
+    ///
+    /// - Parameter time: the present, if it is known; it is read when it is needed.
     func ask(
         _ timeout: Duration?,
         _ site: RawCallSite,
         _ run: StatementRun?,
-        at now: Instant = .now
+        at time: Instant? = nil
     ) -> Answer {
-        let deadline =
-            timeout.map { now + $0 }
-            ?? Instant(nanoseconds: now.nanoseconds &+ acquireTimeout)
+        // What is granted at once needs no exact time, unless somebody is told of it.
+        var now = time ?? (observers.isEmpty ? .recent : .now)
         let task = HeldLease.currentTask
-        let lane = Reactor.current?.lane ?? 0
+        let thread = Reactor.current?.number ?? 0
+        let isShareable = run?.isShareable ?? false
         var effects = PoolEffects()
         let answer = state.withLock { state -> Answer in
-            let held = state.machine.isFull ? heldLease(task, state) : nil
-            let isShareable = run?.isShareable ?? false
-            let decision =
-                isShareable
-                ? state.machine.acquireShared(
-                    deadline: deadline,
-                    holdsLease: held != nil,
-                    on: lane,
-                    at: now,
-                    into: &state.actions
-                )
-                : state.machine.acquire(
-                    deadline: deadline,
-                    holdsLease: held != nil,
-                    on: lane,
-                    at: now,
-                    into: &state.actions
-                )
+            let decision: AcquireDecision
+            var held: ConnectionID?
+            if !isShareable,
+                let id = state.machine.acquireIdle(on: thread, at: now, into: &state.actions)
+            {
+                decision = .granted(id)
+            } else {
+                now = time ?? .now
+                held = state.machine.isFull ? heldLease(task, state) : nil
+                let deadline =
+                    timeout.map { now + $0 }
+                    ?? Instant(nanoseconds: now.nanoseconds &+ acquireTimeout)
+                decision =
+                    isShareable
+                    ? state.machine.acquireShared(
+                        deadline: deadline,
+                        holdsLease: held != nil,
+                        on: thread,
+                        at: now,
+                        into: &state.actions
+                    )
+                    : state.machine.acquire(
+                        deadline: deadline,
+                        holdsLease: held != nil,
+                        on: thread,
+                        at: now,
+                        into: &state.actions
+                    )
+            }
             let answer: Answer
             switch decision {
             case .granted(let id):
@@ -103,6 +116,7 @@ extension PoolEngine {
     }
 
     /// The connection of this pool that the present task holds, or a task that it is a child of.
+    @inline(__always)
     private func heldLease(_ task: UInt, _ state: State) -> ConnectionID? {
         guard configuration.acquire.detectsNesting else { return nil }
         if task != 0, let slot = state.holders.firstIndex(of: task) {
@@ -176,15 +190,15 @@ extension PoolEngine {
     func release(_ lease: Lease) {
         guard let connection = lease.connection else { return releaseShared(lease) }
         let condition = lease.session.endLease()
-        let now = Instant.now
-        let lane = Reactor.current?.lane ?? 0
+        let now = observers.isEmpty ? Instant.recent : .now
+        let thread = Reactor.current?.number ?? 0
         var effects = PoolEffects()
         state.withLock { state in
             state.endLease(connection)
             state.machine.release(
                 connection.id,
                 Self.outcome(condition),
-                on: lane,
+                on: thread,
                 at: now,
                 into: &state.actions
             )
@@ -215,14 +229,14 @@ extension PoolEngine {
 
     private func releaseShared(_ id: ConnectionID, _ count: Int, _ condition: SessionCondition) {
         let now = Instant.now
-        let lane = Reactor.current?.lane ?? 0
+        let thread = Reactor.current?.number ?? 0
         var effects = PoolEffects()
         state.withLock { state in
             for _ in 0..<count {
                 state.machine.releaseShared(
                     id,
                     Self.outcome(condition),
-                    on: lane,
+                    on: thread,
                     at: now,
                     into: &state.actions
                 )

@@ -95,7 +95,7 @@ final class PoolEngine: Sendable {
             collect(state.actions[index], &state, into: &effects)
         }
         state.actions.removeAll(keepingCapacity: true)
-        state.totals.peak = max(state.totals.peak, state.machine.counts.total)
+        state.totals.peak = max(state.totals.peak, state.machine.slots.counts.total)
     }
 
     private func collect(
@@ -190,6 +190,7 @@ final class PoolEngine: Sendable {
 }
 
 extension PoolEngine.State {
+    @inline(__always)
     func connection(_ id: ConnectionID) -> PooledConnection? {
         let index = Int(id.index)
         guard index < connections.count, let connection = connections[index], connection.id == id
@@ -237,12 +238,14 @@ extension PoolEngine.State {
 
     mutating func endLease(_ connection: PooledConnection) {
         connection.site = nil
-        if self.connection(connection.id) != nil { holders[Int(connection.id.index)] = 0 }
+        let index = Int(connection.id.index)
+        if connections[index] === connection { holders[index] = 0 }
         if connection.isBound { boundLeases -= 1 }
         connection.isBound = false
     }
 
     /// The right to run one statement on a connection that may carry others.
+    @inline(__always)
     func joinLease(_ id: ConnectionID, at now: Instant) -> Lease? {
         guard let session = connection(id)?.session else { return nil }
         return Lease(

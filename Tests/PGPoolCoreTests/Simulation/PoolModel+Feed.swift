@@ -9,7 +9,7 @@ extension PoolModel {
         let decision = machine.acquire(
             deadline: Instant(nanoseconds: deadline),
             holdsLease: holdsLease,
-            on: lane,
+            on: thread,
             at: instant,
             into: &actions
         )
@@ -52,31 +52,31 @@ extension PoolModel {
         try require(isRight, "refused without cause: \(refusal)")
     }
 
-    /// The caller's lane: it changes with the time.
-    var lane: UInt32 { UInt32(truncatingIfNeeded: now / 3) % 3 }
+    /// The caller's thread: it changes with the time.
+    var thread: UInt32 { UInt32(truncatingIfNeeded: now / 3) % 3 }
 
     /// The lease must be the one used last among those that need no round trip: of those given back on
-    /// the caller's lane, if one of them is near the top of the stack, else of all.
+    /// the caller's thread, if one of them is near the top of the stack, else of all.
     func checkIsLastUsed(_ id: ConnectionID) throws {
         let granted = connections[Int(id.index)]
-        let isOfLane = lane != 0 && granted.lane == lane
+        let isOfThread = thread != 0 && granted.thread == thread
         for (index, other) in connections.enumerated()
         where other.state == .idle && other.lastUsed > granted.lastUsed {
             try require(
-                other.expiresAt <= now || isOfLane && other.lane != lane,
+                other.expiresAt <= now || isOfThread && other.thread != thread,
                 "\(id) was granted, but \(self.id(at: index)) was used later"
             )
         }
-        guard lane != 0, !isOfLane else { return }
+        guard thread != 0, !isOfThread else { return }
         // None that was used at the same time makes it doubtful which is on top.
-        let ofLane = connections.filter { $0.state == .idle && $0.lane == lane }
-        guard let last = ofLane.max(by: { $0.lastUsed < $1.lastUsed }),
-            ofLane.count(where: { $0.lastUsed == last.lastUsed }) == 1,
+        let ofThread = connections.filter { $0.state == .idle && $0.thread == thread }
+        guard let last = ofThread.max(by: { $0.lastUsed < $1.lastUsed }),
+            ofThread.count(where: { $0.lastUsed == last.lastUsed }) == 1,
             connections.count(where: { $0.state == .idle && $0.lastUsed >= last.lastUsed }) <= 8
         else { return }
         try require(
             last.expiresAt <= now || now - last.provenAt >= settings.validationBypass,
-            "\(id) was granted on lane \(lane), but \(last) was given back on it"
+            "\(id) was granted on thread \(thread), but \(last) was given back on it"
         )
     }
 

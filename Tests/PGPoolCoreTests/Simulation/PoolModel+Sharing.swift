@@ -12,7 +12,7 @@ extension PoolModel {
         let decision = machine.acquireShared(
             deadline: Instant(nanoseconds: deadline),
             holdsLease: holdsLease,
-            on: lane,
+            on: thread,
             at: instant,
             into: &actions
         )
@@ -50,7 +50,7 @@ extension PoolModel {
                 connections[index].isFull = false
             }
             connections[index].lastUsed = now
-            connections[index].lane = lane
+            connections[index].thread = thread
             connections[index].provenAt = now
             if outcome == .needsReset { connections[index].wasChanged = true }
             if case .unusable = outcome {
@@ -61,7 +61,7 @@ extension PoolModel {
                 connections[index].wasChanged = false
             }
         }
-        machine.releaseShared(id, outcome, on: lane, at: instant, into: &actions)
+        machine.releaseShared(id, outcome, on: thread, at: instant, into: &actions)
     }
 
     /// A waiter's statement goes onto a connection.

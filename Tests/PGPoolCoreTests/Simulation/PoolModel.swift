@@ -12,7 +12,7 @@ struct PoolModel: Sendable {
         var generation: UInt64 = 0
         var since: Int64 = 0
         var lastUsed: Int64 = 0
-        var lane: UInt32 = 0
+        var thread: UInt32 = 0
         var provenAt: Int64 = 0
         var expiresAt = ModelSettings.never
         var isLost = false
@@ -201,12 +201,12 @@ struct PoolModel: Sendable {
             let index = Int(id.index)
             move(index, to: .idle)
             connections[index].lastUsed = now
-            connections[index].lane = lane
+            connections[index].thread = thread
             connections[index].provenAt = now
             connections[index].isDirty = outcome == .needsReset
             if case .unusable = outcome { connections[index].isSpoilt = true }
         }
-        machine.release(id, outcome, on: lane, at: instant, into: &actions)
+        machine.release(id, outcome, on: thread, at: instant, into: &actions)
     }
 
     mutating func removeWaiter(at place: Int) {

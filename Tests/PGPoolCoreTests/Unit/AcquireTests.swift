@@ -40,13 +40,13 @@ import Testing
         #expect(pool.acquire() == .granted(.first(1)))
     }
 
-    @Test("Of the idle connections the one given back last on the caller's lane is granted")
-    func grantsLastOfLane() {
+    @Test("Of the idle connections the one given back last on the caller's thread is granted")
+    func grantsLastOfThread() {
         let pool = PoolHarness(4)
         pool.leaseNew(4)
-        for (index, lane) in [(1, 7), (0, 7), (2, 8), (3, 0)] as [(Int, UInt32)] {
+        for (index, thread) in [(1, 7), (0, 7), (2, 8), (3, 0)] as [(Int, UInt32)] {
             pool.now += .milliseconds(1)
-            pool.release(.first(index), on: lane)
+            pool.release(.first(index), on: thread)
         }
         #expect(pool.acquire(on: 7) == .granted(.first(0)))
         #expect(pool.acquire(on: 9) == .granted(.first(3)))
@@ -54,8 +54,8 @@ import Testing
         #expect(pool.acquire(on: 7) == .granted(.first(2)))
     }
 
-    @Test("A lane's connection that was not used for long is not dug out")
-    func leavesLaneBelow() {
+    @Test("A thread's connection that was not used for long is not dug out")
+    func leavesItBelow() {
         let pool = PoolHarness(9)
         pool.leaseNew(9)
         for index in 0..<9 {
@@ -66,8 +66,8 @@ import Testing
         #expect(pool.acquire(on: 7) == .granted(.first(0)))
     }
 
-    @Test("A lane's connection that needs a round trip first is not preferred")
-    func passesStaleLaneOver() {
+    @Test("A thread's connection that needs a round trip first is not preferred")
+    func passesStaleOver() {
         let pool = PoolHarness(2) { $0.validationBypass = .milliseconds(10) }
         pool.leaseNew(2)
         pool.release(.first(0), on: 7)

@@ -38,13 +38,13 @@ final class PoolHarness {
     func acquire(
         _ timeout: Duration = .seconds(5),
         holdsLease: Bool = false,
-        on lane: UInt32 = 0
+        on thread: UInt32 = 0
     ) -> AcquireDecision {
         actions = []
         return machine.acquire(
             deadline: at(timeout),
             holdsLease: holdsLease,
-            on: lane,
+            on: thread,
             at: instant,
             into: &actions
         )
@@ -59,9 +59,9 @@ final class PoolHarness {
     func release(
         _ id: ConnectionID,
         _ outcome: ReleaseOutcome = .reusable,
-        on lane: UInt32 = 0
+        on thread: UInt32 = 0
     ) {
-        feed { $0.release(id, outcome, on: lane, at: $1, into: &$2) }
+        feed { $0.release(id, outcome, on: thread, at: $1, into: &$2) }
     }
 
     func connected(_ id: ConnectionID) {
