@@ -94,6 +94,24 @@ extension PoolStateMachine {
         }
     }
 
+    /// Lays a connection on the idle stack that comes back clean and that nobody waits for. False: nothing
+    /// is decided, and `release` must follow.
+    package mutating func releaseIdle(
+        _ id: ConnectionID,
+        on thread: UInt32 = 0,
+        at now: Instant,
+        into actions: inout Actions
+    ) -> Bool {
+        guard waiters.isEmpty, !isPaused, slots.isCurrent(id), slots[id].state == .leased,
+            slots[id].doom == nil, reasonToRetire(id, at: now) == nil
+        else { return false }
+        slots[id].thread = thread
+        slots[id].lastUsed = now
+        slots[id].lastProven = now
+        layIdle(id, at: now, into: &actions)
+        return true
+    }
+
     /// Whether the endpoint admits one lease more.
     @inline(__always)
     var mayLeaseMore: Bool { counts.leased + counts.shared < admission }
@@ -189,6 +207,14 @@ extension PoolStateMachine {
             finishQueueIfDrained(at: now, into: &actions)
             return
         }
+        layIdle(id, at: now, into: &actions)
+    }
+
+    private mutating func layIdle(
+        _ id: ConnectionID,
+        at now: Instant,
+        into actions: inout Actions
+    ) {
         slots.move(id, to: .idle, at: now)
         if let due = nextIdleDuty(of: id) {
             wake(id, at: due, into: &actions)

@@ -190,18 +190,29 @@ extension PoolEngine {
     func release(_ lease: Lease) {
         guard let connection = lease.connection else { return releaseShared(lease) }
         let condition = lease.session.endLease()
-        let now = observers.isEmpty ? Instant.recent : .now
+        // As in `ask`.
+        var now = observers.isEmpty ? Instant.recent : .now
         let thread = Reactor.current?.number ?? 0
         var effects = PoolEffects()
         state.withLock { state in
             state.endLease(connection)
-            state.machine.release(
-                connection.id,
-                Self.outcome(condition),
-                on: thread,
-                at: now,
-                into: &state.actions
-            )
+            if condition != .clean
+                || !state.machine.releaseIdle(
+                    connection.id,
+                    on: thread,
+                    at: now,
+                    into: &state.actions
+                )
+            {
+                now = .now
+                state.machine.release(
+                    connection.id,
+                    Self.outcome(condition),
+                    on: thread,
+                    at: now,
+                    into: &state.actions
+                )
+            }
             if !state.actions.isEmpty { collect(&state, into: &effects) }
         }
         if !effects.isEmpty { perform(effects) }

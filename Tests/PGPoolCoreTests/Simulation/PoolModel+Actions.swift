@@ -80,14 +80,14 @@ extension PoolModel {
         case .validation: connection.isSpoilt || isProbeOver(connection, .validation)
         case .keepAlive: connection.isSpoilt || isProbeOver(connection, .keepAlive)
         case .openingTimeout:
-            connection.state == .opening && connection.since + settings.openingTimeout <= now
+            connection.state == .opening && connection.since + settings.openingTimeout <= now + lag
         case .shutdown: phase == .draining
         }
     }
 
     private func isProbeOver(_ connection: Connection, _ purpose: QuarantinePurpose) -> Bool {
         connection.state == .quarantined(purpose)
-            && connection.since + settings.quarantineTimeout <= now
+            && connection.since + settings.quarantineTimeout <= now + lag
     }
 
     private var idleOrProbed: Int {
@@ -119,7 +119,7 @@ extension PoolModel {
     }
 
     /// A lease begins, whether the caller waited or not.
-    mutating func grant(_ id: ConnectionID) throws {
+    mutating func grant(_ id: ConnectionID, at now: Int64) throws {
         let index = Int(id.index)
         try require(isCurrent(id), "grant of \(id), which is gone")
         let connection = connections[index]
@@ -132,7 +132,7 @@ extension PoolModel {
         try require(now < connection.expiresAt, "grant of \(id), which outlived its time")
         let silence = now - connection.provenAt
         try require(
-            silence == 0 || silence < settings.validationBypass,
+            silence <= 0 || silence < settings.validationBypass,
             "grant of \(id) without a round trip after \(silence)"
         )
         try require(!isPaused, "grant of \(id) while paused")
@@ -150,7 +150,7 @@ extension PoolModel {
 
     private mutating func grant(_ id: ConnectionID, to waiter: WaiterID) throws {
         try require(queue.first?.id == waiter, "grant to \(waiter), the queue is \(queue)")
-        try grant(id)
+        try grant(id, at: now)
         removeWaiter(at: 0)
         grants.append(Grant(connection: id, waiter: waiter))
     }
@@ -194,7 +194,7 @@ extension PoolModel {
         try require(
             isCurrent(id) && connections[index].state == .leased
                 && !connections[index].isReported
-                && now - connections[index].since >= settings.longLeaseThreshold,
+                && now + lag - connections[index].since >= settings.longLeaseThreshold,
             "report of \(id), which is \(connections[index]), at \(now)"
         )
         connections[index].isReported = true

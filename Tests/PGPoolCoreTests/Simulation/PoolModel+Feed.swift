@@ -6,19 +6,26 @@ extension PoolModel {
         let deadline = ModelSettings.later(now, timeout)
         let wasFull = leased >= limit
         let waitersBefore = queue.count
-        let decision = machine.acquire(
-            deadline: Instant(nanoseconds: deadline),
-            holdsLease: holdsLease,
+        let idle = machine.acquireIdle(
             on: thread,
-            at: instant,
+            at: Instant(nanoseconds: recent),
             into: &actions
         )
+        let decision =
+            idle.map { .granted($0) }
+            ?? machine.acquire(
+                deadline: Instant(nanoseconds: deadline),
+                holdsLease: holdsLease,
+                on: thread,
+                at: instant,
+                into: &actions
+            )
         switch decision {
         case .granted(let id):
             // Dials that the grant asks for come after it.
             try require(waitersBefore == 0, "granted past \(waitersBefore) waiters")
             try checkIsLastUsed(id)
-            try grant(id)
+            try grant(id, at: idle == nil ? now : recent)
         case .queued(let waiter):
             try require(!(holdsLease && wasFull), "a nested acquire waits for itself")
             try require(deadline > now, "queued with a deadline that passed")

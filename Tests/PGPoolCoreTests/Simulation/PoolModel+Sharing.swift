@@ -85,7 +85,7 @@ extension PoolModel {
         let index = Int(id.index)
         try require(isCurrent(id), "a statement on \(id), which is gone")
         guard connections[index].state == .shared else {
-            try grant(id)
+            try grant(id, at: now)
             move(index, to: .shared)
             connections[index].load = 1
             connections[index].isFull = false

@@ -51,6 +51,8 @@ struct PoolModel: Sendable {
     var machine: PoolStateMachine
     let settings: ModelSettings
     var now: Int64 = 0
+    /// How far the clock lags that callers are granted idle connections by, and give them back by.
+    var lag: Int64 = 0
     var actions: [PoolAction] = []
 
     var connections: [Connection] = []
@@ -85,6 +87,8 @@ struct PoolModel: Sendable {
     }
 
     var instant: Instant { Instant(nanoseconds: now) }
+
+    var recent: Int64 { max(0, now - lag) }
 
     var isTimerDue: Bool {
         guard let armedAt else { return false }
@@ -206,7 +210,14 @@ struct PoolModel: Sendable {
             connections[index].isDirty = outcome == .needsReset
             if case .unusable = outcome { connections[index].isSpoilt = true }
         }
-        machine.release(id, outcome, on: thread, at: instant, into: &actions)
+        if outcome == .reusable,
+            machine.releaseIdle(id, on: thread, at: Instant(nanoseconds: recent), into: &actions)
+        {
+            connections[Int(id.index)].lastUsed = recent
+            connections[Int(id.index)].provenAt = recent
+        } else {
+            machine.release(id, outcome, on: thread, at: instant, into: &actions)
+        }
     }
 
     mutating func removeWaiter(at place: Int) {
