@@ -27,11 +27,6 @@ extension ConnectionPool {
         case .lease(let granted): lease = granted
         case .waiting(let waiter): lease = try await wait(waiter)
         }
-        // Most leases bind nothing to their task: one call less.
-        guard lease.filledPool else {
-            defer { release(lease) }
-            return try await body(connection(lease))
-        }
         return try await use(lease, body)
     }
 
@@ -73,23 +68,27 @@ extension ConnectionPool {
     }
 
     /// Runs the closure with the lease's connection, then takes the lease back.
-    @usableFromInline
+    @inlinable
     nonisolated func use<Result>(
         _ lease: Lease,
         _ body: (PostgresConnection) async throws -> sending Result
     ) async throws -> sending Result {
-        defer { engine.release(lease) }
+        defer { release(lease) }
         let connection = connection(lease)
-        guard lease.filledPool, engine.configuration.acquire.detectsNesting else {
-            return try await body(connection)
-        }
-        let held =
-            HeldLease.current.map {
-                HeldLease(engine: ObjectIdentifier(engine), id: lease.session.id, outer: $0)
-            } ?? lease.connection?.held
-        return try await HeldLease.$current.withValue(held) {
+        // Most leases bind nothing to their task, which costs more than they do.
+        guard lease.filledPool, let held = held(lease) else { return try await body(connection) }
+        return try await HeldLease.binding.withValue(held) {
             Handover(value: try await body(connection))
         }.value
+    }
+
+    /// What the lease's task finds again; nil if nothing is to be found.
+    @usableFromInline
+    nonisolated func held(_ lease: Lease) -> HeldLease? {
+        guard engine.configuration.acquire.detectsNesting else { return nil }
+        return HeldLease.binding.get().map {
+            HeldLease(engine: ObjectIdentifier(engine), id: lease.session.id, outer: $0)
+        } ?? lease.connection?.held
     }
 
     /// Runs one statement on whichever connection is free first.
@@ -188,7 +187,11 @@ extension ConnectionPool {
 }
 
 /// Carries a closure's result through a function that does not say `sending`.
-private struct Handover<Value>: @unchecked Sendable {
+@usableFromInline
+struct Handover<Value>: @unchecked Sendable {
     // Proof: the closure gave the value away as `sending`, and it is taken out once, at once.
-    let value: Value
+    @usableFromInline let value: Value
+
+    @usableFromInline
+    init(value: Value) { self.value = value }
 }

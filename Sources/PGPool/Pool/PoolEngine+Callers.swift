@@ -123,7 +123,7 @@ extension PoolEngine {
             return state.connections[slot]?.id
         }
         guard state.boundLeases > 0 else { return nil }
-        var held = HeldLease.current
+        var held = HeldLease.binding.get()
         let engine = ObjectIdentifier(self)
         while let lease = held {
             // The lease may have ended: a task that is no child may have outlived it.

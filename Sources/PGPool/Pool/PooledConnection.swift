@@ -46,8 +46,9 @@ struct Lease: Sendable {
 /// Only a lease that made its pool full is bound to its task, which is what costs time. That is
 /// enough: if all who hold a connection waited for another, the last to have acquired its own would
 /// be among them, and it is bound.
+@usableFromInline
 final class HeldLease: Sendable {
-    @TaskLocal static var current: HeldLease?
+    @usableFromInline static let binding = TaskLocal<HeldLease?>(wrappedValue: nil)
 
     let engine: ObjectIdentifier
     let id: ConnectionID
