@@ -91,6 +91,7 @@ let package = Package(
         .testTarget(
             name: "PGPoolTests",
             dependencies: [
+                "CLibPQ",
                 "PGPool",
                 "PGPoolCore",
                 "PGPoolTesting",

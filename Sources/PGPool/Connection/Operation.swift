@@ -44,13 +44,14 @@ class Operation: @unchecked Sendable {
 
     /// Whether it is to leave nothing prepared.
     var isUnnamed = false
-    /// Set when it is sent: what went with it and what its answers mean.
-    var sending = StatementSending()
+    /// Set when it is sent: what went with it and what its answers mean. Unchecked, since it is read and
+    /// changed under the session's lock only, and the runtime would look at each of six accesses.
+    @exclusivity(unchecked) var sending = StatementSending()
     /// It was sent again because the server did not know the insert of its token, which is done once.
     var isTokenRepaired = false
     var phase = FailurePhase.nothingSent
     /// Its only result, or the last of several.
-    var result: ResultHandle?
+    var result: (any KeptResult)?
     var error: PostgresError?
     /// What most statements do without.
     private var rare: Rare?
@@ -83,7 +84,7 @@ class Operation: @unchecked Sendable {
         var begin: TransactionBegin?
         var batch: StatementBatch?
         var exchange: Exchange?
-        var earlierResults: [ResultHandle] = []
+        var earlierResults: [any KeptResult] = []
         var repairedError: PostgresError?
         var ledgerFailure: PoolError?
         var cancelGrace = CancelGrace()
@@ -116,7 +117,7 @@ class Operation: @unchecked Sendable {
     }
 
     /// The results before the last.
-    var earlierResults: [ResultHandle] {
+    var earlierResults: [any KeptResult] {
         get { rare?.earlierResults ?? [] }
         set { if rare != nil || !newValue.isEmpty { withRare { $0.earlierResults = newValue } } }
     }
@@ -140,12 +141,12 @@ class Operation: @unchecked Sendable {
     }
 
     /// All results, in order.
-    var results: [ResultHandle] {
+    var results: [any KeptResult] {
         earlierResults + [result].compactMap { $0 }
     }
 
     /// Keeps a result without an array for the usual one.
-    func add(_ next: ResultHandle) {
+    func add(_ next: any KeptResult) {
         if let result { withRare { $0.earlierResults.append(result) } }
         result = next
     }

@@ -35,9 +35,9 @@ public final class Reactor: TaskExecutor {
         var isShutDown = false
     }
 
-    // Proof: only the reactor's own thread uses them.
-    nonisolated(unsafe) private var unsent: [Session] = []
-    nonisolated(unsafe) private var ownJobs: [ReactorJob] = []
+    // Proof: only the reactor's own thread uses them, and no access calls what makes another.
+    @exclusivity(unchecked) nonisolated(unsafe) private var unsent: [Session] = []
+    @exclusivity(unchecked) nonisolated(unsafe) private var ownJobs: [ReactorJob] = []
     // Proof: only the reactor's own thread, which `current` is asked on, uses it.
     nonisolated(unsafe) var lastSharing: SharingCache.Last?
     private let poller: any Poller

@@ -1,8 +1,14 @@
 internal import CLibPQ
 internal import PGPoolCore
 
+/// A statement's result as an operation keeps it.
+protocol KeptResult: ResultStorage {
+    /// What it takes in memory, in bytes.
+    var memorySize: Int { get }
+}
+
 /// Owns one `PGresult`; it is freed with the last row that somebody holds.
-final class ResultHandle: ResultStorage {
+final class ResultHandle: KeptResult {
     // Proof: libpq never changes a complete result, and reading one is thread-safe (libpq 34.20).
     nonisolated(unsafe) private let result: OpaquePointer
     let rowCount: Int
@@ -18,8 +24,12 @@ final class ResultHandle: ResultStorage {
         PQclear(result)
     }
 
-    /// What it takes in memory, in bytes.
     var memorySize: Int { PQresultMemorySize(result) }
+
+    /// Owns a result, or frees it and has what it held.
+    static func keep(_ result: OpaquePointer) -> any KeptResult {
+        CompactResult.take(result) ?? ResultHandle(result)
+    }
 
     var affectedRows: Int {
         Int(String(cString: PQcmdTuples(result))) ?? 0

@@ -157,7 +157,7 @@ extension Session {
                 if !batch.isIsolated { batch.current += 1 }
                 // An abandoned batch keeps nothing.
                 guard operation.outcome == nil else { break }
-                batch.items[index].result = ResultHandle(result)
+                batch.items[index].result = ResultHandle.keep(result)
                 return
             }
             notePreceding(result, &batch.items[index].sending, of: operation, &state)

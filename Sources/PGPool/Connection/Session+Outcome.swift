@@ -62,7 +62,7 @@ extension Session {
     /// answered with ROLLBACK.
     func doubt(
         phase: FailurePhase,
-        result: ResultHandle?,
+        result: (any KeptResult)?,
         sql: String,
         _ state: State
     ) -> PostgresError? {

@@ -170,7 +170,7 @@ extension Session {
                     sql: operation.query.sql,
                     &state
                 )
-                operation.add(ResultHandle(result))
+                operation.add(ResultHandle.keep(result))
             }
             return
         case PGRES_PIPELINE_SYNC:

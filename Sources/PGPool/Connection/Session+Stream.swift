@@ -71,7 +71,7 @@ extension Session {
                 sql: operation.query.sql,
                 &state
             )
-            operation.add(ResultHandle(result))
+            operation.add(ResultHandle.keep(result))
             return true
         case PGRES_COPY_IN:
             guard exchange.purpose == .copyIn, operation.outcome == nil, !operation.didTimeOut

@@ -9,7 +9,7 @@ final class StatementBatch: @unchecked Sendable {
         var isUnnamed: Bool
         var sending = StatementSending()
         var phase = FailurePhase.nothingSent
-        var result: ResultHandle?
+        var result: (any KeptResult)?
         var error: PostgresError?
     }
 

@@ -9,11 +9,4 @@ final class EmptyResult: ResultStorage {
     func columnName(_ column: Int) -> String { "" }
     func columnIndex(_ name: String) -> Int? { nil }
     func columnType(_ column: Int) -> PostgresType { .unspecified }
-    func withCell<Result>(
-        _ row: Int,
-        _ column: Int,
-        _ body: (UnsafeRawBufferPointer?) throws -> Result
-    ) rethrows -> Result {
-        try body(nil)
-    }
 }

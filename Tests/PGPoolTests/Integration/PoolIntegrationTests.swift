@@ -20,6 +20,31 @@ struct PoolIntegrationTests {
         }
     }
 
+    @Test("Results say what the command did, small ones and large ones alike")
+    func commandTags() async throws {
+        try await withPool(on: Servers.plain.value, maxConnections: 1) { pool in
+            try await pool.query("DROP TABLE IF EXISTS tagged")
+            let commands: [(Query, String, Int)] = [
+                ("CREATE TABLE tagged (id int, t text)", "CREATE TABLE", 0),
+                ("INSERT INTO tagged VALUES (1, ''), (2, NULL), (3, 'x')", "INSERT 0 3", 3),
+                ("UPDATE tagged SET t = 'y' WHERE id > 1", "UPDATE 2", 2),
+                ("SELECT id FROM tagged WHERE id = 9", "SELECT 0", 0),
+                ("SELECT * FROM tagged WHERE id = 1", "SELECT 1", 1),
+                ("SELECT * FROM tagged", "SELECT 3", 3),
+                ("SELECT repeat('z', 5000)", "SELECT 1", 1),
+                ("SELECT", "SELECT 1", 1),
+                ("DELETE FROM tagged RETURNING id", "DELETE 3", 3),
+                ("DELETE FROM tagged", "DELETE 0", 0),
+                ("", "", 0),
+            ]
+            for (query, tag, count) in commands {
+                let rows = try await pool.query(query)
+                #expect(rows.commandTag == tag, "\(query.sql)")
+                #expect(rows.affectedRows == count, "\(query.sql)")
+            }
+        }
+    }
+
     @Test("A decoding error names the column, its type and the row")
     func decodingError() async throws {
         try await withPool(on: Servers.plain.value) { pool in
