@@ -25,8 +25,10 @@ extension PoolStateMachine {
         return .queued(waiter)
     }
 
-    /// Grants an idle connection, if the caller can have one at once. Else nothing is decided, and
-    /// `acquire` must follow.
+    /// Grants an idle connection, if the caller can have one at once. Else nothing is decided but that
+    /// connections which outlived their time are closed, and `acquire` must follow.
+    ///
+    /// `now` may lag a few milliseconds behind the other events', as `releaseIdle`'s may.
     package mutating func acquireIdle(
         on thread: UInt32 = 0,
         at now: Instant,
@@ -106,7 +108,8 @@ extension PoolStateMachine {
             slots[id].doom == nil, reasonToRetire(id, at: now) == nil
         else { return false }
         slots[id].thread = thread
-        slots[id].lastUsed = now
+        // Others may have come back by a clock that is ahead of the caller's.
+        slots[id].lastUsed = max(now, slots.topIdle.map { slots[$0].lastUsed } ?? now)
         slots[id].lastProven = now
         layIdle(id, at: now, into: &actions)
         return true
@@ -147,7 +150,7 @@ extension PoolStateMachine {
     }
 
     /// The idle connection used last, if it can be handed out without a round trip; the one used last
-    /// on the caller's thread, if there is one: its answers need not be handed from thread to thread.
+    /// on the caller's thread, if there is one: its answers need not be handed to another.
     ///
     /// Connections that have outlived their time are closed on the way.
     mutating func takeFreshIdle(
@@ -173,7 +176,7 @@ extension PoolStateMachine {
     /// Whether the server was heard of so lately that a round trip can be saved.
     @inline(__always)
     func isFresh(_ id: ConnectionID, at now: Instant) -> Bool {
-        now.nanoseconds - slots[id].lastProven.nanoseconds < validationBypass
+        max(0, now.nanoseconds - slots[id].lastProven.nanoseconds) < validationBypass
     }
 
     /// Gives the connection to a caller.

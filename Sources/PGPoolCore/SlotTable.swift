@@ -57,7 +57,7 @@ package struct Slot: Sendable {
     package var since = Instant(nanoseconds: 0)
     /// When a lease of it last ended, or it was opened: its place in the idle stack.
     package var lastUsed = Instant(nanoseconds: 0)
-    /// The thread on which its last lease ended.
+    /// The thread that serves it, as far as is known; 0 if none does in particular.
     package var thread: UInt32 = 0
     /// When bytes last came from the server: decides on validation and keep-alive.
     package var lastProven = Instant(nanoseconds: 0)

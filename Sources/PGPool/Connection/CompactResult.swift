@@ -102,7 +102,7 @@ final class CompactResult: KeptResult, @unchecked Sendable {
             let isBinary = PQfformat(result, column) == 1
             let word = words + index * wordsPerColumn
             word[0] = isBinary ? PQftype(result, column) : PostgresType.text.rawValue
-            word[1] = PQfname(result, column).map { append($0, strlen($0)).word } ?? null
+            word[1] = PQfname(result, column).map { append($0, strlen($0)).word } ?? 0
             word[2] = null
             if rows > 0, PQgetisnull(result, 0, column) == 0,
                 let value = PQgetvalue(result, 0, column)

@@ -13,7 +13,7 @@ extension Instant {
     /// The present on the monotonic clock.
     static var now: Instant { read(CLOCK_MONOTONIC) }
 
-    /// The present as of the clock's last tick, a few milliseconds ago at most: for what needs no
+    /// The present as of the clock's last tick, 4 ms ago at most on most machines: for what needs no
     /// better, at a seventh of the cost (`CLOCK_MONOTONIC_COARSE`, clock_gettime(2)).
     static var recent: Instant {
         #if os(Linux)

@@ -38,13 +38,15 @@ public final class Reactor: TaskExecutor {
     // Proof: only the reactor's own thread uses them, and no access calls what makes another.
     @exclusivity(unchecked) nonisolated(unsafe) private var unsent: [Session] = []
     @exclusivity(unchecked) nonisolated(unsafe) private var ownJobs: [ReactorJob] = []
+    @exclusivity(unchecked) nonisolated(unsafe) private var heldBack: [Session] = []
+    nonisolated(unsafe) private var isRunningTasks = false
     // Proof: only the reactor's own thread, which `current` is asked on, uses it.
     nonisolated(unsafe) var lastSharing: SharingCache.Last?
     private let poller: any Poller
     private let state = Mutex(State())
     let crew: ReactorCrew?
     private let lastProcessor = Atomic<Int32>(-1)
-    /// Tells callers on its thread from others; never 0.
+    /// Names its thread; never 0.
     let number = Reactor.numbers.wrappingAdd(1, ordering: .relaxed).newValue
     private static let numbers = Atomic<UInt32>(0)
 
@@ -198,8 +200,12 @@ public final class Reactor: TaskExecutor {
                 batch.arrived.removeAll(keepingCapacity: true)
             }
             // Waking a task costs more than all the rest if its thread sleeps, so tasks are woken
-            // together, when no socket has more to say or enough of them wait.
-            if isQuiet || batch.finished.count >= Self.wakeUpBatch {
+            // together, when no socket has more to say, or enough of them wait, or one for long enough.
+            batch.rounds += 1
+            if isQuiet || batch.finished.count >= Self.wakeUpBatch
+                || batch.rounds >= Self.roundsToGather
+            {
+                batch.rounds = 0
                 for operation in batch.finished { operation.resume() }
                 batch.finished.removeAll(keepingCapacity: true)
             }
@@ -214,15 +220,37 @@ public final class Reactor: TaskExecutor {
         for _ in 0..<Self.turnsOfJobs {
             jobs += ownJobs
             ownJobs.removeAll(keepingCapacity: true)
-            guard !jobs.isEmpty else { return }
+            guard !jobs.isEmpty else { return sendUnsent() }
             if jobs.count >= Self.sharedBatch { crew?.share(&jobs) }
-            for job in jobs { job.run() }
+            isRunningTasks = true
+            for job in jobs {
+                job.run()
+                if heldBack.count >= Self.heldBackAtMost { sendHeldBack() }
+            }
+            isRunningTasks = false
             jobs.removeAll(keepingCapacity: true)
+            sendHeldBack()
             sendUnsent()
         }
     }
 
-    /// Calls the session's `sendInbox` when this thread has worked off its batch. To be called on it.
+    /// Calls the session's `sendDue` when this thread has run some tasks; false if it runs none now. To be
+    /// called on it.
+    ///
+    /// Each send lets a server process in, after which little of what tasks need is left in the
+    /// processor's cache. So they run first, and then all that they sent leaves.
+    func holdBack(_ session: Session) -> Bool {
+        guard isRunningTasks else { return false }
+        heldBack.append(session)
+        return true
+    }
+
+    private func sendHeldBack() {
+        while let session = heldBack.popLast() { session.sendDue() }
+    }
+
+    /// Calls the session's `sendInbox` when this thread has run the tasks that are ready now. To be
+    /// called on it.
     func sendLater(_ session: Session) {
         if !unsent.contains(where: { $0 === session }) { unsent.append(session) }
     }
@@ -250,6 +278,8 @@ public final class Reactor: TaskExecutor {
 
     /// So many times in a row tasks run before the sockets are looked at again.
     private static let turnsOfJobs = 4
+    private static let heldBackAtMost = 16
+    private static let roundsToGather = 8
     /// Tasks that are woken together at the most.
     private static let wakeUpBatch = 32
     /// From how many jobs on a thread asks another for help, whose waking costs some of them.
@@ -264,6 +294,8 @@ public final class Reactor: TaskExecutor {
         var arrived: [Operation] = []
         /// Operations that gave their connections on, and whose tasks are still to be woken.
         var finished: [Operation] = []
+        /// Rounds since tasks were last woken.
+        var rounds = 0
     }
 
     /// Looks up who is to be called; false when the thread is to end.

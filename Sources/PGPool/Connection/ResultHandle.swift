@@ -3,7 +3,7 @@ internal import PGPoolCore
 
 /// A statement's result as an operation keeps it.
 protocol KeptResult: ResultStorage {
-    /// What it takes in memory, in bytes.
+    /// What its cells take in memory, in bytes, and what else libpq keeps for them.
     var memorySize: Int { get }
 }
 

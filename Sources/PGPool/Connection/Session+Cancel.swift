@@ -139,6 +139,8 @@ extension Session {
 
     /// Asks libpq for a request, unless the statement is one that must not be cancelled.
     func beginCancel(of operation: Operation, _ state: inout State) -> CancelRequest? {
+        // A request that overtook its statement would be lost.
+        sendSync(&state)
         guard mayCancel(operation, state), let connection = state.connection,
             let pointer = PQgetCancel(connection)
         else { return nil }

@@ -40,6 +40,7 @@ extension Session {
         reactor.unregister(token)
         state.token = nextToken
         watcher.withLock { $0 = next }
+        thread.store(next.number, ordering: .relaxed)
         armNextDeadline(state)
     }
 

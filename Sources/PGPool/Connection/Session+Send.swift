@@ -85,6 +85,7 @@ extension Session {
     }
 
     func send(_ operation: Operation, _ state: inout State) {
+        sendSync(&state)
         guard let connection = state.connection else { return }
         operation.begin = operation.isControl ? nil : state.transaction.pending
         if operation.begin != nil { state.transaction.pending = nil }
@@ -98,7 +99,7 @@ extension Session {
             }
         if wasSent {
             begin(operation, connection)
-            flush(connection, &state)
+            if !state.isSyncDue { flush(connection, &state) }
         } else {
             operation.phase = .nothingSent
             noteLost(&state, message: ErrorReport.trimmed(PQerrorMessage(connection)))
@@ -193,7 +194,41 @@ extension Session {
             &operation.sending,
             connection,
             &state
-        ) && PQpipelineSync(connection) == 1
+        ) && endSegment(operation, connection, &state)
+    }
+
+    /// Sends the statement's sync, with which the rest of it leaves, or has the reactor see to it.
+    private func endSegment(
+        _ operation: Operation,
+        _ connection: OpaquePointer,
+        _ state: inout State
+    ) -> Bool {
+        if !operation.isShared, operation.exchange == nil, Reactor.current?.holdBack(self) ?? false
+        {
+            state.isSyncDue = true
+            return true
+        }
+        return PQpipelineSync(connection) == 1
+    }
+
+    /// Sends what the reactor held back.
+    func sendDue() {
+        var finished: [Operation] = []
+        state.withLock { state in
+            sendSync(&state)
+            if state.isLost { finished = takeAll(&state) }
+        }
+        for operation in finished { operation.finish() }
+    }
+
+    func sendSync(_ state: inout State) {
+        guard state.isSyncDue, let connection = state.connection else { return }
+        state.isSyncDue = false
+        if PQpipelineSync(connection) == 1 {
+            flush(connection, &state)
+        } else {
+            noteLost(&state, message: ErrorReport.trimmed(PQerrorMessage(connection)))
+        }
     }
 
     /// Hands the system what libpq holds; while it does not take all, waits for writable as well as

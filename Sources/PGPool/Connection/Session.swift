@@ -16,6 +16,8 @@ final class Session: ReactorHandler {
         var descriptor: Int32
         var isPipelining = false
         var wantsToWrite = false
+        /// The sync of the statement sent last is still to be sent, with all that goes with it.
+        var isSyncDue = false
         /// Sent, in the order in which their answers come.
         var sent = Deque<Operation>()
         /// To be sent when what was sent is answered.
@@ -64,6 +66,8 @@ final class Session: ReactorHandler {
     let id: ConnectionID
     /// Whose thread watches the socket. It changes under the lock of `state`, with `State.token`.
     let watcher: Mutex<Reactor>
+    /// That reactor's number, for those who need no more.
+    let thread: Atomic<UInt32>
     /// Those that it may move to.
     let peers: [Reactor]
     let events: any SessionEvents
@@ -97,6 +101,7 @@ final class Session: ReactorHandler {
     ) {
         self.id = id
         watcher = Mutex(reactor)
+        thread = Atomic(reactor.number)
         self.peers = peers
         self.events = events
         statementMode = statements.mode

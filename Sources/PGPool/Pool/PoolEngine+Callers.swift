@@ -192,7 +192,7 @@ extension PoolEngine {
         let condition = lease.session.endLease()
         // As in `ask`.
         var now = observers.isEmpty ? Instant.recent : .now
-        let thread = Reactor.current?.number ?? 0
+        let thread = lease.session.thread.load(ordering: .relaxed)
         var effects = PoolEffects()
         state.withLock { state in
             state.endLease(connection)
@@ -221,7 +221,7 @@ extension PoolEngine {
 
     /// A statement that may have neighbours is over, and did not come back with others.
     private func releaseShared(_ lease: Lease) {
-        releaseShared(lease.session.id, 1, lease.session.sharedCondition())
+        releaseShared(lease.session, 1, lease.session.sharedCondition())
         observe(.leaseReleased(useTime: .now - lease.startedAt))
     }
 
@@ -231,21 +231,21 @@ extension PoolEngine {
         _ statements: ArraySlice<Operation>,
         _ condition: SessionCondition
     ) {
-        releaseShared(session.id, statements.count, condition)
+        releaseShared(session, statements.count, condition)
         guard !observers.isEmpty else { return }
         for case let run as StatementRun in statements {
             if let lease = run.lease { observe(.leaseReleased(useTime: .now - lease.startedAt)) }
         }
     }
 
-    private func releaseShared(_ id: ConnectionID, _ count: Int, _ condition: SessionCondition) {
+    private func releaseShared(_ session: Session, _ count: Int, _ condition: SessionCondition) {
         let now = Instant.now
-        let thread = Reactor.current?.number ?? 0
+        let thread = session.thread.load(ordering: .relaxed)
         var effects = PoolEffects()
         state.withLock { state in
             for _ in 0..<count {
                 state.machine.releaseShared(
-                    id,
+                    session.id,
                     Self.outcome(condition),
                     on: thread,
                     at: now,

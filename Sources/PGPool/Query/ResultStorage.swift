@@ -1,4 +1,4 @@
-/// Where a result's cells lie. The connection's layer implements it over libpq's memory.
+/// Where a result's cells lie. The connection's layer implements it.
 @usableFromInline
 protocol ResultStorage: AnyObject, Sendable {
     var rowCount: Int { get }

@@ -87,7 +87,7 @@ extension PoolModel {
 
     private func isProbeOver(_ connection: Connection, _ purpose: QuarantinePurpose) -> Bool {
         connection.state == .quarantined(purpose)
-            && connection.since + settings.quarantineTimeout <= now + lag
+            && connection.since + settings.quarantineTimeout <= now
     }
 
     private var idleOrProbed: Int {
@@ -132,7 +132,7 @@ extension PoolModel {
         try require(now < connection.expiresAt, "grant of \(id), which outlived its time")
         let silence = now - connection.provenAt
         try require(
-            silence <= 0 || silence < settings.validationBypass,
+            silence == 0 || max(0, silence) < settings.validationBypass,
             "grant of \(id) without a round trip after \(silence)"
         )
         try require(!isPaused, "grant of \(id) while paused")

@@ -60,7 +60,7 @@ extension PoolModel {
     }
 
     /// The caller's thread: it changes with the time.
-    var thread: UInt32 { UInt32(truncatingIfNeeded: now / 3) % 3 }
+    var thread: UInt32 { UInt32(truncatingIfNeeded: now / 3 % threads) }
 
     /// The lease must be the one used last among those that need no round trip: of those given back on
     /// the caller's thread, if one of them is near the top of the stack, else of all.

@@ -53,6 +53,8 @@ struct PoolModel: Sendable {
     var now: Int64 = 0
     /// How far the clock lags that callers are granted idle connections by, and give them back by.
     var lag: Int64 = 0
+    /// How many threads callers come from, in turn.
+    var threads: Int64 = 1
     var actions: [PoolAction] = []
 
     var connections: [Connection] = []
@@ -88,7 +90,8 @@ struct PoolModel: Sendable {
 
     var instant: Instant { Instant(nanoseconds: now) }
 
-    var recent: Int64 { max(0, now - lag) }
+    /// What the lagging clock says, which some callers do not ask.
+    var recent: Int64 { (now / 7).isMultiple(of: 3) ? now : max(0, now - lag) }
 
     var isTimerDue: Bool {
         guard let armedAt else { return false }
@@ -210,10 +213,14 @@ struct PoolModel: Sendable {
             connections[index].isDirty = outcome == .needsReset
             if case .unusable = outcome { connections[index].isSpoilt = true }
         }
+        let idle = connections.indices.filter {
+            connections[$0].state == .idle && $0 != Int(id.index)
+        }
+        let lastUse = idle.map { connections[$0].lastUsed }.max() ?? 0
         if outcome == .reusable,
             machine.releaseIdle(id, on: thread, at: Instant(nanoseconds: recent), into: &actions)
         {
-            connections[Int(id.index)].lastUsed = recent
+            connections[Int(id.index)].lastUsed = max(recent, lastUse)
             connections[Int(id.index)].provenAt = recent
         } else {
             machine.release(id, outcome, on: thread, at: instant, into: &actions)

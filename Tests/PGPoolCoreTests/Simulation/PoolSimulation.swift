@@ -131,6 +131,7 @@ struct PoolSimulation {
         patience = [5, 60, 400, 3_000][draw(4)]
         acquireWeight = [15, 30, 45][draw(3)]
         model.lag = [0, 0, 4_000_000][draw(3)]
+        model.threads = 3
         controlWeight = [1, 2, 6][draw(3)]
         statementShare = [0, 20, 60, 95][draw(4)]
     }

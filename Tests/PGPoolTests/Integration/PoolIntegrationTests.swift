@@ -41,6 +41,7 @@ struct PoolIntegrationTests {
                 let rows = try await pool.query(query)
                 #expect(rows.commandTag == tag, "\(query.sql)")
                 #expect(rows.affectedRows == count, "\(query.sql)")
+                #expect(!tag.hasPrefix("SELECT") || rows.count == count, "\(query.sql)")
             }
         }
     }
