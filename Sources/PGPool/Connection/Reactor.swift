@@ -201,11 +201,10 @@ public final class Reactor: TaskExecutor {
             }
             // Waking a task costs more than all the rest if its thread sleeps, so tasks are woken
             // together, when no socket has more to say, or enough of them wait, or one for long enough.
-            batch.rounds += 1
+            batch.rounds = batch.finished.isEmpty ? 0 : batch.rounds + 1
             if isQuiet || batch.finished.count >= Self.wakeUpBatch
                 || batch.rounds >= Self.roundsToGather
             {
-                batch.rounds = 0
                 for operation in batch.finished { operation.resume() }
                 batch.finished.removeAll(keepingCapacity: true)
             }
@@ -294,7 +293,7 @@ public final class Reactor: TaskExecutor {
         var arrived: [Operation] = []
         /// Operations that gave their connections on, and whose tasks are still to be woken.
         var finished: [Operation] = []
-        /// Rounds since tasks were last woken.
+        /// Rounds that the first of them has waited.
         var rounds = 0
     }
 

@@ -24,6 +24,7 @@ extension Session {
                 isFinished = true
                 request = beginCancel(of: operation, &state)
                 stopSending(operation, &state)
+                if request == nil { cancelLater(operation, &state) }
             }
         }
         if let request { send(request) }
@@ -173,6 +174,14 @@ extension Session {
             context: failureContext(phase, sql: operation.query.sql, operation.kind, state)
         )
         operation.outcome = .failure(Self.timeout(of: operation, verdict.failureClass))
+        cancelLater(operation, &state)
+    }
+
+    /// What must not be cancelled of a batch may be over soon, and the rest can be cancelled then.
+    private func cancelLater(_ operation: Operation, _ state: inout State) {
+        guard operation.batch != nil else { return }
+        state.cancelAgainAt = .now + Self.cancelInterval
+        armNextDeadline(state)
     }
 
     /// `PQcancel` blocks, so it has a thread of its own.
@@ -194,10 +203,13 @@ extension Session {
     static let cancelInterval = Duration.milliseconds(250)
 
     private func cancelAgain(_ state: inout State) -> CancelRequest? {
-        guard state.mustSettle, state.cancelsInFlight == 0, state.settling == nil,
-            let operation = state.sent.first, operation.outcome != nil || operation.didTimeOut
+        guard state.cancelsInFlight == 0, state.settling == nil,
+            let operation = state.sent.first, operation.outcome != nil || operation.didTimeOut,
+            state.mustSettle || operation.batch != nil
         else { return nil }
-        return beginCancel(of: operation, &state)
+        let request = beginCancel(of: operation, &state)
+        if request == nil { cancelLater(operation, &state) }
+        return request
     }
 
     /// Once no cancel request is in the air and all answers are in, one round trip proves that none

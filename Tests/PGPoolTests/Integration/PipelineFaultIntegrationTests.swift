@@ -103,6 +103,29 @@ struct PipelineFaultIntegrationTests {
     }
 
     @Test(
+        "What is behind a write that must not be cancelled is cancelled when that is over",
+        arguments: [true, false]
+    )
+    func cancelledBehindWrite(byTimeout: Bool) async throws {
+        try await withLease { connection, pool in
+            try await connection.simpleQuery(
+                "DROP TABLE IF EXISTS cut_behind; CREATE TABLE cut_behind (n text)"
+            )
+            let task = Task {
+                try await connection.pipeline(
+                    ["INSERT INTO cut_behind SELECT pg_sleep(1)", "SELECT pg_sleep(600)"],
+                    errors: .isolated,
+                    timeout: byTimeout ? .milliseconds(200) : nil
+                )
+            }
+            try await sleeps(connection, pool)
+            if !byTimeout { task.cancel() }
+            _ = await task.result
+            #expect(try await connection.query("SELECT FROM cut_behind").count == 1)
+        }
+    }
+
+    @Test(
         "A timeout ends the batch, and each statement says what became of it",
         arguments: PipelineErrors.allCases
     )
