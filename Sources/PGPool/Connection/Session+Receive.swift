@@ -77,12 +77,20 @@ extension Session {
         takeInbox(&state, into: &finished)
         guard state.isLost, !state.isClosing else {
             sendPending(&state)
+            readWhatSendingBrought(&state, into: &finished)
             return news
         }
         news = news ?? News()
         news?.loss = lostError(state, phase: .nothingSent, sql: nil)
         finished += takeAll(&state)
         return news
+    }
+
+    /// libpq reads when the socket takes no more, so that both sides cannot wait for each other. What
+    /// came that way is in its buffer: the socket will not tell of it.
+    func readWhatSendingBrought(_ state: inout State, into finished: inout [Operation]) {
+        guard state.wantsToWrite, let connection = state.connection else { return }
+        readResults(connection, &state, into: &finished)
     }
 
     /// Nil mostly.

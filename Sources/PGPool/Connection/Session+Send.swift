@@ -20,6 +20,7 @@ extension Session {
             if operation.exchange != nil { state.open = operation }
             if mayFollow(operation, state) {
                 send(operation, &state)
+                readWhatSendingBrought(&state, into: &finished)
             } else {
                 state.pending.append(operation)
             }
@@ -27,7 +28,7 @@ extension Session {
                 operation.deadline = .now + timeout
                 armNextDeadline(state)
             }
-            if state.isLost { finished = takeAll(&state) }
+            if state.isLost { finished += takeAll(&state) }
         }
         for operation in finished { operation.finish() }
     }
@@ -216,7 +217,8 @@ extension Session {
         var finished: [Operation] = []
         state.withLock { state in
             sendSync(&state)
-            if state.isLost { finished = takeAll(&state) }
+            readWhatSendingBrought(&state, into: &finished)
+            if state.isLost { finished += takeAll(&state) }
         }
         for operation in finished { operation.finish() }
     }

@@ -47,6 +47,7 @@ extension Session {
     private func sendInbox(_ state: inout State, _ finished: inout [Operation]) {
         takeInbox(&state, into: &finished)
         sendPending(&state)
+        readWhatSendingBrought(&state, into: &finished)
         if state.isLost { finished += takeAll(&state) }
     }
 

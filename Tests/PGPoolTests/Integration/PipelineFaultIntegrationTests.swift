@@ -77,9 +77,11 @@ struct PipelineFaultIntegrationTests {
 
     @Test(
         "A cancelled task goes on at once, and the connection is used again when that is safe",
-        arguments: PipelineErrors.allCases
+        arguments: PipelineErrors.allCases,
+        // The answer to the first may come while the rest is being sent.
+        0..<8
     )
-    func cancelled(errors: PipelineErrors) async throws {
+    func cancelled(errors: PipelineErrors, attempt: Int) async throws {
         try await withLease { connection, pool in
             try await connection.simpleQuery(
                 "DROP TABLE IF EXISTS cut_\(errors); CREATE TABLE cut_\(errors) (n int)"
