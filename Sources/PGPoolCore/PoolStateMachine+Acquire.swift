@@ -54,6 +54,7 @@ extension PoolStateMachine {
 
     /// Whether an acquire made now would have to wait for a lease to come back.
     package var isFull: Bool {
+        // Not because it changes anything: see the type.
         mutating get { counts.leased + counts.shared >= limit }
     }
 

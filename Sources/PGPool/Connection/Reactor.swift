@@ -39,6 +39,7 @@ public final class Reactor: TaskExecutor {
     @exclusivity(unchecked) nonisolated(unsafe) private var unsent: [Session] = []
     @exclusivity(unchecked) nonisolated(unsafe) private var ownJobs: [ReactorJob] = []
     @exclusivity(unchecked) nonisolated(unsafe) private var heldBack: [Session] = []
+    // Proof: only the reactor's own thread uses it.
     nonisolated(unsafe) private var isRunningTasks = false
     // Proof: only the reactor's own thread, which `current` is asked on, uses it.
     nonisolated(unsafe) var lastSharing: SharingCache.Last?

@@ -33,6 +33,7 @@ extension Session {
         for operation in finished { operation.finish() }
     }
 
+    /// Why it must not be sent. The state is `inout` lest it be copied for each statement.
     func refusal(
         of operation: Operation,
         _ lease: UInt64?,
