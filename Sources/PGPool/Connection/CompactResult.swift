@@ -131,10 +131,6 @@ final class CompactResult: KeptResult, @unchecked Sendable {
 
     func columnName(_ column: Int) -> String { text(Place(word: word(1, of: column))) }
 
-    func columnIndex(_ name: String) -> Int? {
-        (0..<columnCount).first { columnName($0).utf8.elementsEqual(name.utf8) }
-    }
-
     func columnType(_ column: Int) -> PostgresType { PostgresType(rawValue: word(0, of: column)) }
 
     func cell(_ row: Int, _ column: Int) -> UnsafeRawBufferPointer? {

@@ -43,12 +43,6 @@ final class ResultHandle: KeptResult {
         PQfname(result, Int32(column)).map { String(cString: $0) } ?? String(column)
     }
 
-    func columnIndex(_ name: String) -> Int? {
-        // Not PQfnumber: it folds case and unquotes as SQL does. Nor `==`: it takes a letter and its
-        // accent for the letter that has it, and the server does not.
-        (0..<columnCount).first { columnName($0).utf8.elementsEqual(name.utf8) }
-    }
-
     func columnType(_ column: Int) -> PostgresType {
         // The simple protocol sends text: eight digits must not be read as a binary bigint.
         guard PQfformat(result, Int32(column)) == 1 else { return .text }

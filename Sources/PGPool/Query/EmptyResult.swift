@@ -7,6 +7,5 @@ final class EmptyResult: ResultStorage {
     let affectedRows = 0
     let commandTag = ""
     func columnName(_ column: Int) -> String { "" }
-    func columnIndex(_ name: String) -> Int? { nil }
     func columnType(_ column: Int) -> PostgresType { .unspecified }
 }

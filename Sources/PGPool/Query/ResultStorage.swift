@@ -9,7 +9,6 @@ protocol ResultStorage: AnyObject, Sendable {
     /// The place of its first row in all that the statement returns; more than 0 in streams.
     var firstRow: Int { get }
     func columnName(_ column: Int) -> String
-    func columnIndex(_ name: String) -> Int?
     func columnType(_ column: Int) -> PostgresType
     /// The cell's bytes, `nil` for NULL, valid as long as the storage is. The indices have been
     /// checked.
@@ -21,6 +20,13 @@ extension ResultStorage {
 
     /// A result without cells.
     func cell(_ row: Int, _ column: Int) -> UnsafeRawBufferPointer? { nil }
+
+    /// The first column of a name; `nil` if there is none.
+    func columnIndex(_ name: String) -> Int? {
+        // Not libpq's PQfnumber: it folds case and unquotes as SQL does. Nor `==`: it takes a letter and
+        // its accent for the letter that has it, and the server does not.
+        (0..<columnCount).first { columnName($0).utf8.elementsEqual(name.utf8) }
+    }
 
     /// All columns' types, looked up once for many rows.
     var columnTypes: [PostgresType] { (0..<columnCount).map(columnType) }

@@ -34,9 +34,6 @@ final class RowBatch: ResultStorage, @unchecked Sendable {
     var commandTag: String { "" }
     func columnName(_ column: Int) -> String { columns.names[column] }
     func columnType(_ column: Int) -> PostgresType { columns.types[column] }
-    func columnIndex(_ name: String) -> Int? {
-        columns.names.firstIndex { $0.utf8.elementsEqual(name.utf8) }
-    }
 
     func cell(_ row: Int, _ column: Int) -> UnsafeRawBufferPointer? {
         let cell = cells[row * columnCount + column]
