@@ -208,9 +208,11 @@ public final class Reactor: TaskExecutor {
             {
                 for operation in batch.finished { operation.resume() }
                 batch.finished.removeAll(keepingCapacity: true)
+                batch.rounds = 0
             }
             runJobs(&batch.jobs)
         }
+        for operation in batch.finished { operation.resume() }
         poller.close()
     }
 

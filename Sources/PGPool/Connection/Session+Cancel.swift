@@ -7,28 +7,28 @@ internal import Synchronization
 extension Session {
     /// The task that waits for the statement was cancelled.
     func cancel(_ operation: Operation) {
-        var isFinished = false
-        var request: CancelRequest?
+        var ending = Ending()
         state.withLock { state in
             operation.isCancelled = true
             guard operation.outcome == nil else { return }
             if let index = state.pending.firstIndex(where: { $0 === operation }) {
                 state.pending.remove(at: index)
                 operation.outcome = .failure(CancellationError())
-                isFinished = true
+                ending.finished.append(operation)
             } else if operation.exchange != nil, state.sent.contains(where: { $0 === operation }) {
-                request = abandon(operation, CancellationError(), mustCancel: true, &state)
-                isFinished = true
+                ending.request = abandon(operation, CancellationError(), mustCancel: true, &state)
+                ending.finished.append(operation)
+                settleSent(&state, &ending)
             } else if state.sent.contains(where: { $0 === operation }) {
                 operation.outcome = .failure(CancellationError())
-                isFinished = true
-                request = beginCancel(of: operation, &state)
+                ending.finished.append(operation)
+                ending.request = beginCancel(of: operation, &state)
                 stopSending(operation, &state)
-                if request == nil { cancelLater(operation, &state) }
+                if ending.request == nil { cancelLater(&state) }
+                settleSent(&state, &ending)
             }
         }
-        if let request { send(request) }
-        if isFinished { operation.finish() }
+        end(ending)
     }
 
     /// The task that waits for a shared statement was cancelled. A cancel request could reach a
@@ -36,7 +36,7 @@ extension Session {
     /// it is cancelled, and whoever joins it waits until nothing can reach them.
     func abandon(_ operation: Operation) {
         enum Place { case elsewhere, pending, sent }
-        var request: CancelRequest?
+        var ending = Ending()
         let place = state.withLock { state -> Place in
             operation.isCancelled = true
             guard operation.outcome == nil else { return .elsewhere }
@@ -53,11 +53,12 @@ extension Session {
             operation.outcome = .failure(CancellationError())
             operation.isAbandoned = true
             if state.sent.count == 1, state.pending.isEmpty {
-                request = beginCancel(of: operation, &state)
+                ending.request = beginCancel(of: operation, &state)
+                settleSent(&state, &ending)
             }
             return .sent
         }
-        if let request { send(request) }
+        end(ending)
         switch place {
         case .elsewhere: break
         case .pending: operation.finish()
@@ -68,18 +69,17 @@ extension Session {
     /// A statement's time is over: cancel it, and let the server's answer tell what became of it.
     func deadlinePassed() {
         let now = Instant.now
-        var finished: [Operation] = []
-        var request: CancelRequest?
+        var ending = Ending()
         var isGone = false
-        var loss: PostgresError?
         state.withLock { state in
             guard state.connection != nil else {
                 isGone = state.lingering >= 0
                 return
             }
+            guard !state.isLost else { return }
             for operation in state.pending where operation.deadline <= now {
                 operation.outcome = .failure(Self.timeout(of: operation, .notExecuted))
-                finished.append(operation)
+                ending.finished.append(operation)
             }
             state.pending.removeAll { $0.outcome != nil }
             for operation in state.sent where operation.outcome == nil && operation.deadline <= now
@@ -91,9 +91,8 @@ extension Session {
                     }
                     // The server does not even answer the cancel request.
                     noteLost(&state, message: "no answer to a cancel request")
-                    loss = lostError(state, phase: .nothingSent, sql: nil)
                 } else if !mayCancel(operation, state) {
-                    finished.append(operation)
+                    ending.finished.append(operation)
                     giveUp(operation, &state)
                 } else {
                     operation.didTimeOut = true
@@ -102,20 +101,18 @@ extension Session {
                         readings: state.readings
                     )
                     stopKeeping(operation, &state)
-                    request = request ?? beginCancel(of: operation, &state)
+                    ending.request = ending.request ?? beginCancel(of: operation, &state)
                     stopSending(operation, &state)
                 }
             }
             if state.cancelAgainAt <= now {
                 state.cancelAgainAt = .distantFuture
-                request = request ?? cancelAgain(&state)
+                ending.request = ending.request ?? cancelAgain(&state)
             }
-            if state.isLost { finished += takeAll(&state) }
+            settleSent(&state, &ending)
             armNextDeadline(state)
         }
-        if let request { send(request) }
-        for operation in finished { operation.finish() }
-        if let loss { events.sessionLost(self, loss) }
+        end(ending)
         if isGone { finishLingering() }
     }
 
@@ -150,13 +147,21 @@ extension Session {
         return CancelRequest(pointer)
     }
 
-    /// Whether a request can hit nothing that commits: it hits whatever runs when it comes, so all
-    /// that was sent behind the statement counts.
+    /// Whether a request hits nobody else's statement, and nothing that commits. It hits whatever runs
+    /// when it comes: what was sent before, which must be given up, too, or what was sent behind.
     private func mayCancel(_ operation: Operation, _ state: State) -> Bool {
-        state.sent.drop { $0 !== operation }.allSatisfy { sent in
-            sent.batch.map { $0.mayCancel(sent.phase) }
-                ?? sent.phase.mayCancel(onlyReads: StatementText.onlyReads(sent.query.sql))
-        }
+        state.sent.prefix { $0 !== operation }.allSatisfy(Self.isGivenUp)
+            && state.sent.allSatisfy(Self.mayCancel)
+    }
+
+    private static func mayCancel(_ sent: Operation) -> Bool {
+        sent.batch.map { $0.mayCancel(sent.phase) }
+            ?? sent.phase.mayCancel(onlyReads: StatementText.onlyReads(sent.query.sql))
+    }
+
+    /// Whether its caller waits for no more than its end.
+    private static func isGivenUp(_ sent: Operation) -> Bool {
+        sent.outcome != nil || sent.didTimeOut
     }
 
     /// The time of what must not be cancelled is over: its caller is told that it may have happened,
@@ -167,19 +172,29 @@ extension Session {
         stopSending(operation, &state)
         if state.open === operation { state.open = nil }
         let phase = lossPhase(operation, state)
+        // In a transaction it is carried out still, or cancelled when its turn comes.
+        let isUnknown = operation.batch != nil || phase == .inTransaction
         let verdict = FailureClassifier.classify(
             nil,
             isFatal: true,
-            phase: operation.batch == nil ? phase : .commit,
+            phase: isUnknown ? .commit : phase,
             context: failureContext(phase, sql: operation.query.sql, operation.kind, state)
         )
         operation.outcome = .failure(Self.timeout(of: operation, verdict.failureClass))
-        cancelLater(operation, &state)
+        cancelLater(&state)
     }
 
-    /// What must not be cancelled of a batch may be over soon, and the rest can be cancelled then.
-    private func cancelLater(_ operation: Operation, _ state: inout State) {
-        guard operation.batch != nil else { return }
+    /// Whether it is to be cancelled as soon as that is safe. A stream is given up to be read to its end,
+    /// and a shared statement is cancelled at once or not at all.
+    private static func isToBeCancelled(_ sent: Operation) -> Bool {
+        isGivenUp(sent) && sent.exchange == nil && !sent.isShared
+            && (sent.batch != nil || mayCancel(sent))
+    }
+
+    /// What must not be cancelled may be over soon, and what was given up behind it, or the rest of a
+    /// batch, can be cancelled then.
+    private func cancelLater(_ state: inout State) {
+        guard state.sent.contains(where: Self.isToBeCancelled) else { return }
         state.cancelAgainAt = .now + Self.cancelInterval
         armNextDeadline(state)
     }
@@ -188,14 +203,18 @@ extension Session {
     func send(_ request: CancelRequest) {
         BlockingThreads.canceller.run {
             request.send()
+            var ending = Ending()
             self.state.withLock { state in
                 state.cancelsInFlight -= 1
+                guard !state.isLost else { return }
                 self.settleIfPossible(&state)
+                self.settleSent(&state, &ending)
                 if state.mustSettle, state.settling == nil, !state.sent.isEmpty {
                     state.cancelAgainAt = .now + Self.cancelInterval
                     self.armNextDeadline(state)
                 }
             }
+            self.end(ending)
         }
     }
 
@@ -203,12 +222,12 @@ extension Session {
     static let cancelInterval = Duration.milliseconds(250)
 
     private func cancelAgain(_ state: inout State) -> CancelRequest? {
-        guard state.cancelsInFlight == 0, state.settling == nil,
-            let operation = state.sent.first, operation.outcome != nil || operation.didTimeOut,
-            state.mustSettle || operation.batch != nil
+        guard state.cancelsInFlight == 0, state.settling == nil, let first = state.sent.first
         else { return nil }
-        let request = beginCancel(of: operation, &state)
-        if request == nil { cancelLater(operation, &state) }
+        let mustEnd =
+            state.mustSettle ? Self.isGivenUp(first) : Self.isToBeCancelled(first)
+        let request = mustEnd ? beginCancel(of: first, &state) : nil
+        if request == nil { cancelLater(&state) }
         return request
     }
 
@@ -219,6 +238,7 @@ extension Session {
             state.settling == nil, !state.isLost, !state.isClosing
         else { return }
         let sentinel = Operation(Query(""), .simple)
+        sentinel.isControl = true
         state.settling = sentinel
         send(sentinel, &state)
     }

@@ -32,7 +32,9 @@ extension Session {
             switch PQputCopyData(connection, data, Int32(truncatingIfNeeded: count)) {
             case 1:
                 flush(connection, &state)
-                return .taken
+                guard state.isLost else { return .taken }
+                settleSent(&state, &ending)
+                return .over
             default:
                 noteLost(&state, message: ErrorReport.trimmed(PQerrorMessage(connection)))
                 ending.news = digest(connection, &state, into: &ending.finished)

@@ -31,8 +31,8 @@ extension Session {
 
     func end(_ ending: Ending) {
         if let request = ending.request { send(request) }
-        for operation in ending.finished { operation.finish() }
         if let news = ending.news { tell(news) }
+        for operation in ending.finished { operation.finish() }
     }
 
     /// The next piece; resumes reading once half of what was read ahead is gone.
@@ -86,6 +86,7 @@ extension Session {
                 mustCancel: mustCancel,
                 &state
             )
+            settleSent(&state, &ending)
         }
         ending.finished.append(operation)
     }

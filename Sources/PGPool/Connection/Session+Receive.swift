@@ -56,6 +56,15 @@ extension Session {
         /// What an error said of the host.
         var doubt: FailureVerdict?
         var notifications: [PostgresNotification] = []
+
+        func followed(by other: News) -> News {
+            News(
+                loss: loss ?? other.loss,
+                progress: progress ?? other.progress,
+                doubt: doubt ?? other.doubt,
+                notifications: notifications + other.notifications
+            )
+        }
     }
 
     func tell(_ news: News) {
@@ -73,24 +82,37 @@ extension Session {
     ) -> News? {
         readResults(connection, &state, into: &finished)
         if PQstatus(connection) == CONNECTION_BAD { noteLost(&state, message: "") }
-        var news = takeNews(&state)
         takeInbox(&state, into: &finished)
-        guard state.isLost, !state.isClosing else {
-            sendPending(&state)
-            readWhatSendingBrought(&state, into: &finished)
-            return news
+        sendPending(&state)
+        return digestSent(&state, into: &finished)
+    }
+
+    /// Sees to what sending brought, of which the socket will not tell.
+    ///
+    /// libpq reads when the socket takes no more, so that both sides cannot wait for each other: what
+    /// came that way is in its buffer. And when it finds the connection lost, it closes the descriptor.
+    func digestSent(_ state: inout State, into finished: inout [Operation]) -> News? {
+        if let connection = state.connection,
+            // A result that is still to come is waited for, unless libpq has given up.
+            state.wantsToWrite && !state.isLost || PQstatus(connection) == CONNECTION_BAD
+        {
+            readResults(connection, &state, into: &finished)
         }
+        var news = takeNews(&state)
+        guard state.isLost, !state.isClosing else { return news }
         news = news ?? News()
         news?.loss = lostError(state, phase: .nothingSent, sql: nil)
         finished += takeAll(&state)
         return news
     }
 
-    /// libpq reads when the socket takes no more, so that both sides cannot wait for each other. What
-    /// came that way is in its buffer: the socket will not tell of it.
-    func readWhatSendingBrought(_ state: inout State, into finished: inout [Operation]) {
-        guard state.wantsToWrite, let connection = state.connection else { return }
-        readResults(connection, &state, into: &finished)
+    /// As `digestSent`, for those who only sent, on a connection that was not lost before.
+    @inline(__always)
+    func settleSent(_ state: inout State, _ ending: inout Ending) {
+        guard state.wantsToWrite || state.isLost else { return }
+        if let news = digestSent(&state, into: &ending.finished) {
+            ending.news = ending.news?.followed(by: news) ?? news
+        }
     }
 
     /// Nil mostly.
@@ -112,6 +134,8 @@ extension Session {
         _ state: inout State,
         into finished: inout [Operation]
     ) {
+        // An error may come before the sync that is held back, and libpq takes that for the end.
+        sendSync(&state)
         while let operation = state.sent.first {
             // Nothing is under way while the rest of a batch waits for room in the socket.
             if operation.batch?.isAllAnswered ?? false { return }

@@ -9,18 +9,17 @@ extension Session {
     ///
     /// - Parameter lease: the lease that it belongs to; `nil` for the pool's own statements.
     func submit(_ operation: Operation, lease: UInt64? = nil) {
-        var finished: [Operation] = []
+        var ending = Ending()
         state.withLock { state in
             isTouched.store(true, ordering: .sequentiallyConsistent)
             if let refusal = refusal(of: operation, lease, &state) {
                 operation.outcome = .failure(refusal)
-                finished.append(operation)
+                ending.finished.append(operation)
                 return
             }
             if operation.exchange != nil { state.open = operation }
             if mayFollow(operation, state) {
                 send(operation, &state)
-                readWhatSendingBrought(&state, into: &finished)
             } else {
                 state.pending.append(operation)
             }
@@ -28,9 +27,9 @@ extension Session {
                 operation.deadline = .now + timeout
                 armNextDeadline(state)
             }
-            if state.isLost { finished += takeAll(&state) }
+            settleSent(&state, &ending)
         }
-        for operation in finished { operation.finish() }
+        end(ending)
     }
 
     /// Why it must not be sent. The state is `inout` lest it be copied for each statement.
@@ -215,13 +214,13 @@ extension Session {
 
     /// Sends what the reactor held back.
     func sendDue() {
-        var finished: [Operation] = []
+        var ending = Ending()
         state.withLock { state in
+            guard state.isSyncDue, !state.isLost else { return }
             sendSync(&state)
-            readWhatSendingBrought(&state, into: &finished)
-            if state.isLost { finished += takeAll(&state) }
+            settleSent(&state, &ending)
         }
-        for operation in finished { operation.finish() }
+        end(ending)
     }
 
     func sendSync(_ state: inout State) {
@@ -242,8 +241,10 @@ extension Session {
         case 0: wantsToWrite = false
         case 1: wantsToWrite = true
         default:
-            // What the server said before it closed may still be in the socket: let reading find it.
+            // What the server said before it closed may still be in the socket, or read by libpq: let
+            // reading find it.
             wantsToWrite = false
+            if PQstatus(connection) == CONNECTION_BAD { noteLost(&state, message: "") }
         }
         watchForRoom(wantsToWrite, &state)
     }

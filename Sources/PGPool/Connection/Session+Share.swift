@@ -31,24 +31,27 @@ extension Session {
 
     /// Sends what arrived, as far as what is under way allows.
     func sendInbox() {
-        var finished: [Operation] = []
-        state.withLock { sendInbox(&$0, &finished) }
-        for operation in finished { operation.finish() }
+        var ending = Ending()
+        state.withLock { sendInbox(&$0, &ending) }
+        end(ending)
     }
 
     /// False if another thread has the session's lock.
     func sendInboxIfFree() -> Bool {
-        var finished: [Operation] = []
-        let isSent: Void? = state.withLockIfAvailable { sendInbox(&$0, &finished) }
-        for operation in finished { operation.finish() }
+        var ending = Ending()
+        let isSent: Void? = state.withLockIfAvailable { sendInbox(&$0, &ending) }
+        end(ending)
         return isSent != nil
     }
 
-    private func sendInbox(_ state: inout State, _ finished: inout [Operation]) {
-        takeInbox(&state, into: &finished)
+    private func sendInbox(_ state: inout State, _ ending: inout Ending) {
+        takeInbox(&state, into: &ending.finished)
+        guard !state.isLost else {
+            ending.finished += takeAll(&state)
+            return
+        }
         sendPending(&state)
-        readWhatSendingBrought(&state, into: &finished)
-        if state.isLost { finished += takeAll(&state) }
+        settleSent(&state, &ending)
     }
 
     /// Takes a statement back that is still in the inbox.

@@ -76,6 +76,33 @@ struct PipelineFaultIntegrationTests {
     }
 
     @Test(
+        "The connection dies while the batch is being sent, at random moments",
+        .timeLimit(.minutes(2)),
+        arguments: PipelineErrors.allCases
+    )
+    func killedWhileSending(errors: PipelineErrors) async throws {
+        var random = Generator(state: 11)
+        let queries = (0..<2_000).map { number -> Query in "SELECT \(number)" }
+        try await withPool(on: Servers.plain.value, maxConnections: 2) { pool in
+            for _ in 0..<20 {
+                let delay = Duration.microseconds(Int(random.next() % 20_000))
+                try await pool.withConnection { connection in
+                    let batch = Task { try await connection.pipeline(queries, errors: errors) }
+                    // Proof: it waits for nothing, it draws the moment.
+                    try await Task.sleep(for: delay)
+                    try await pool.query("SELECT pg_terminate_backend(\(connection.backendPID))")
+                    switch await batch.result {
+                    case .success(let results): #expect(results.count == queries.count)
+                    case .failure(let error as PostgresError):
+                        #expect(error.failureClass == .notExecuted)
+                    case .failure(let error): throw error
+                    }
+                }
+            }
+        }
+    }
+
+    @Test(
         "A cancelled task goes on at once, and the connection is used again when that is safe",
         arguments: PipelineErrors.allCases,
         // The answer to the first may come while the rest is being sent.

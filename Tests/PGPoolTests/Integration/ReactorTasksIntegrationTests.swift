@@ -2,6 +2,12 @@ import PGPool
 import PGPoolTesting
 import Testing
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
 @Suite("Tasks that run on the reactors' threads")
 struct ReactorTasksIntegrationTests {
     @Test("Every statement leaves: alone, right behind another, or when its task goes on")
@@ -43,6 +49,38 @@ struct ReactorTasksIntegrationTests {
             }
         }
     }
+
+    /// The large value makes libpq send what is in front of it before the sync, and the thread that
+    /// would send the sync is slow, while another one reads the error.
+    @Test("An error may come before its statement has left whole", .timeLimit(.minutes(1)))
+    func errorBeforeTheSync() async throws {
+        let tasks = Reactor()
+        defer { tasks.shutDown() }
+        let value = String(repeating: "x", count: 100_000)
+        try await withPool(on: Servers.plain.value, maxConnections: 1) { pool in
+            try await pool.withConnection { connection in
+                for _ in 0..<3 {
+                    await withTaskExecutorPreference(tasks) {
+                        let failing = Task(executorPreference: tasks) {
+                            try await connection.query("SELECT no_such_column, length(\(value))")
+                        }
+                        let slow = Task(executorPreference: tasks) { takeTime() }
+                        let error = await #expect(throws: PostgresError.self) {
+                            try await failing.value
+                        }
+                        #expect(error?.sqlState?.description == "42703")
+                        await slow.value
+                    }
+                    let rows = try await connection.query("SELECT 1")
+                    #expect(try rows[0].decode(Int.self, at: 0) == 1)
+                }
+            }
+            #expect(pool.snapshot.openedTotal == 1)
+        }
+    }
+
+    // Proof: it waits for nothing; it is what makes the thread slow.
+    private func takeTime() { usleep(100_000) }
 
     private func onReactors(
         tasks: Int,
