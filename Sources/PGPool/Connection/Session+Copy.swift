@@ -27,6 +27,10 @@ extension Session {
                 operation.outcome == nil, let connection = state.connection
             else { return .over }
             if state.wantsToWrite { flush(connection, &state) }
+            guard !state.isLost else {
+                settleSent(&state, &ending)
+                return .over
+            }
             if state.wantsToWrite { return .full }
             let data = UnsafePointer<CChar>(bitPattern: address)
             switch PQputCopyData(connection, data, Int32(truncatingIfNeeded: count)) {

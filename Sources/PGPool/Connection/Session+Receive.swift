@@ -142,7 +142,8 @@ extension Session {
             if operation.exchange != nil, !mayReadOn(operation, connection, &state) { return }
             if !state.isLost, PQisBusy(connection) != 0 { return }
             guard let result = PQgetResult(connection) else {
-                if operation.kind == .simple {
+                // What could not even be sent has no results either.
+                if operation.kind == .simple, operation.phase != .nothingSent {
                     complete(&state, into: &finished)
                 } else if state.isLost || PQstatus(connection) == CONNECTION_BAD {
                     noteLost(&state, message: "")

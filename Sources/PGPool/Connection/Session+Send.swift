@@ -251,10 +251,11 @@ extension Session {
 
     /// Asks to be called, or not, when the socket takes more.
     func watchForRoom(_ wantsToWrite: Bool, _ state: inout State) {
-        guard wantsToWrite != state.wantsToWrite, let token = state.token, isSocketOpen(state)
-        else { return }
+        guard wantsToWrite != state.wantsToWrite, let token = state.token else { return }
         state.wantsToWrite = wantsToWrite
-        reactor.setInterest(state.interest, of: state.descriptor, token)
+        if isSocketOpen(state) {
+            reactor.setInterest(state.interest, of: state.descriptor, token)
+        }
     }
 
     func armDeadline(_ deadline: Instant, _ state: State) {
