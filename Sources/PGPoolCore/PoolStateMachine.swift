@@ -1,10 +1,10 @@
 /// Every decision of a pool: who gets which connection, what is opened, closed and probed, and when.
 ///
 /// A value. Events go in as calls that carry the time; actions come out at the end of a buffer that
-/// the caller reuses. What only reads it is inlined, or `mutating` where it is too large for that: a
-/// function gets a copy of a struct of this size. It knows connections and waiters by identifier only, so it can be simulated
+/// the caller reuses. It knows connections and waiters by identifier only, so it can be simulated
 /// through millions of events. Each extension of it, in a file of its own, handles one family of
-/// events.
+/// events. What only reads it is inlined, or `mutating` where it is too large for that: a function
+/// gets a copy of a struct of this size.
 ///
 /// What always holds (`Tests/PGPoolCoreTests` checks it after each event):
 /// - connections in all states together never grow past the limit;

@@ -159,7 +159,7 @@ extension Session {
             ?? sent.phase.mayCancel(onlyReads: StatementText.onlyReads(sent.query.sql))
     }
 
-    /// Whether its caller waits for no more than its end.
+    /// Whether its caller went on without it, or its time is over.
     private static func isGivenUp(_ sent: Operation) -> Bool {
         sent.outcome != nil || sent.didTimeOut
     }

@@ -47,6 +47,7 @@ extension Session {
     private func sendInbox(_ state: inout State, _ ending: inout Ending) {
         takeInbox(&state, into: &ending.finished)
         guard !state.isLost else {
+            // The pool was told by whoever found it out.
             ending.finished += takeAll(&state)
             return
         }
