@@ -172,9 +172,10 @@ extension PoolStateMachine {
     /// statement would wait for it.
     @inline(__always)
     private func moves(_ index: UInt32, at now: Instant) -> Bool {
-        let slot = slots.slots[Int(index)]
-        let lastMove = max(slot.lastUsed.nanoseconds, slot.since.nanoseconds)
-        return slot.doom == nil && !slot.isDirty && slot.generation == generation
-            && now < slot.expiresAt && now.nanoseconds - lastMove <= sharedPatience
+        // Field by field: the whole slot would be copied.
+        let id = slots.id(at: index)
+        let lastMove = max(slots[id].lastUsed.nanoseconds, slots[id].since.nanoseconds)
+        return slots[id].doom == nil && !slots[id].isDirty && slots[id].generation == generation
+            && now < slots[id].expiresAt && now.nanoseconds - lastMove <= sharedPatience
     }
 }

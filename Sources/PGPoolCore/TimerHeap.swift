@@ -13,10 +13,13 @@ package enum TimerSubject: Hashable, Sendable {
     case drainLeases
 }
 
-/// All deadlines of a pool in one heap, so that one timer serves them.
+/// All deadlines of a pool in one order, so that one timer serves them.
+///
+/// Waiters' deadlines mostly come in their order, since most callers wait equally long: those are
+/// queued up, and a heap has the rest.
 ///
 /// Nothing is removed when a deadline loses its meaning: the entry is recognised as stale when it
-/// comes up, and the heap is rebuilt when most of it is stale. So it never holds more than twice
+/// comes up, and all is rebuilt when most of it is stale. So it never holds more than twice
 /// what lives, plus a constant.
 package struct TimerHeap: Sendable {
     package struct Entry: Comparable, Sendable {
@@ -33,30 +36,52 @@ package struct TimerHeap: Sendable {
     }
 
     private var heap = Heap<Entry>()
+    /// Waiters' entries in order; those before `queueStart` have come up.
+    private var queue: [Entry] = []
+    private var queueStart = 0
 
     package init() {}
 
-    package var count: Int { heap.count }
+    package init(_ entries: [Entry]) {
+        for entry in entries { insert(entry.subject, at: entry.deadline) }
+    }
 
-    package var first: Entry? { heap.min }
+    package var count: Int { heap.count + queue.count - queueStart }
+
+    package var first: Entry? {
+        guard queueStart < queue.count else { return heap.min }
+        let queued = queue[queueStart]
+        guard let least = heap.min, least < queued else { return queued }
+        return least
+    }
 
     package mutating func insert(_ subject: TimerSubject, at deadline: Instant) {
-        heap.insert(Entry(deadline: deadline, subject: subject))
+        let entry = Entry(deadline: deadline, subject: subject)
+        if case .waiter = subject, queue.last.map({ $0 <= entry }) ?? true {
+            queue.append(entry)
+        } else {
+            heap.insert(entry)
+        }
     }
 
     package mutating func popFirst() -> Entry? {
-        heap.popMin()
+        guard let first else { return nil }
+        if queueStart < queue.count, queue[queueStart] == first {
+            queueStart += 1
+            // What came up goes once it is half of all.
+            if queueStart > queue.count / 2 {
+                queue.removeFirst(queueStart)
+                queueStart = 0
+            }
+            return first
+        }
+        return heap.popMin()
     }
 
-    package init(_ entries: [Entry]) {
-        heap = Heap(entries)
-    }
+    /// All entries, stale ones among them; waiters' queued ones in their order.
+    package var entries: [Entry] { queue[queueStart...] + heap.unordered }
 
-    /// All entries, stale ones among them, in no particular order.
-    package var entries: [Entry] { heap.unordered }
-
-    /// Whether the heap holds more than twice `live` and a constant: time to rebuild it.
-    package func isMostlyStale(live: Int) -> Bool {
-        heap.count > 2 * live + 64
-    }
+    /// Whether it holds more than twice `live` and a constant: time to rebuild it.
+    @inline(__always)
+    package func isMostlyStale(live: Int) -> Bool { count > 2 * live + 64 }
 }
