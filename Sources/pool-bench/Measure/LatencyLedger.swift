@@ -26,8 +26,11 @@ final class LatencyLedger: Sendable {
 
     func add(_ buffer: SampleBuffer) {
         state.withLock { contents in
-            for value in buffer.latencies { contents.latency.record(min(value, Self.longest)) }
-            for value in buffer.acquires { contents.acquire.record(min(value, Self.longest)) }
+            for sample in buffer.samples {
+                contents.latency.record(min(sample.latency, Self.longest))
+                guard let acquire = sample.acquire else { continue }
+                contents.acquire.record(min(acquire, Self.longest))
+            }
         }
     }
 
@@ -50,24 +53,26 @@ final class LatencyLedger: Sendable {
 struct SampleBuffer {
     static let capacity = 128
 
-    private(set) var latencies: [UInt64] = []
-    private(set) var acquires: [UInt64] = []
-
-    init() {
-        latencies.reserveCapacity(Self.capacity)
-        acquires.reserveCapacity(Self.capacity)
+    /// An operation's times, in nanoseconds.
+    struct Sample {
+        var latency: UInt64
+        /// `nil` where it can't be told apart.
+        var acquire: UInt64?
     }
 
-    var isFull: Bool { latencies.count >= Self.capacity }
+    private(set) var samples: [Sample] = []
 
-    /// Adds one operation's times, in nanoseconds; `acquire` is `nil` where it can't be told apart.
+    init() {
+        samples.reserveCapacity(Self.capacity)
+    }
+
+    var isFull: Bool { samples.count >= Self.capacity }
+
     mutating func append(latency: UInt64, acquire: UInt64?) {
-        latencies.append(latency)
-        if let acquire { acquires.append(acquire) }
+        samples.append(Sample(latency: latency, acquire: acquire))
     }
 
     mutating func removeAll() {
-        latencies.removeAll(keepingCapacity: true)
-        acquires.removeAll(keepingCapacity: true)
+        samples.removeAll(keepingCapacity: true)
     }
 }

@@ -38,24 +38,15 @@ struct BenchPool: Sendable {
     }
 
     func target(for workload: Workload) -> LoadTarget {
-        switch workload.mode {
+        let load = StatementLoad(pool: pool, workload: workload)
+        return switch workload.mode {
         case .idle: target(IdleOperation(pool: pool), workload)
-        case .exclusive: target(ExclusiveOperation(pool: pool, workload: workload), workload)
-        case .statement, .shared:
-            target(StatementOperation(pool: pool, workload: workload), workload)
+        case .exclusive: target(ExclusiveOperation(load: load), workload)
+        case .statement, .shared: target(StatementOperation(load: load), workload)
         case .mixed, .mixedExclusive:
-            target(
-                MixedOperation(
-                    pool: pool,
-                    statement: StatementOperation(pool: pool, workload: workload)
-                ),
-                workload
-            )
+            target(MixedOperation(statement: StatementOperation(load: load)), workload)
         case .transaction:
-            target(
-                TransactionOperation(pool: pool, workload: workload, commit: commit.commit),
-                workload
-            )
+            target(TransactionOperation(load: load, commit: commit.commit), workload)
         }
     }
 

@@ -9,15 +9,29 @@ struct IdleOperation: LoadOperation {
     }
 }
 
-/// One statement on a connection of its own for as long as it takes.
-struct ExclusiveOperation: LoadOperation {
+/// What all workers share. They hold a reference to it: what is copied for each of hundreds of workers is
+/// in no cache when its turn comes.
+final class StatementLoad: Sendable {
     let pool: ConnectionPool
     let workload: Workload
+    let sharing: StatementSharing
+
+    init(pool: ConnectionPool, workload: Workload) {
+        self.pool = pool
+        self.workload = workload
+        sharing = workload.mode.sharing
+    }
+}
+
+/// One statement on a connection of its own for as long as it takes.
+struct ExclusiveOperation: LoadOperation {
+    let load: StatementLoad
 
     func perform(_ parameter: Int32, isTimed: Bool) async throws -> UInt64 {
-        try await pool.withConnection { connection in
+        try await load.pool.withConnection { connection in
             let acquired = isTimed ? MonotonicClock.now() : 0
-            try workload.check(await connection.query(workload.query(parameter)), parameter)
+            let rows = try await connection.query(load.workload.query(parameter))
+            try load.workload.check(rows, parameter)
             return acquired
         }
     }
@@ -26,30 +40,24 @@ struct ExclusiveOperation: LoadOperation {
 /// One statement on whichever connection is free first, or on a shared one. When that was the pool
 /// alone knows.
 struct StatementOperation: LoadOperation {
-    let pool: ConnectionPool
-    let workload: Workload
+    let load: StatementLoad
 
     func perform(_ parameter: Int32, isTimed: Bool) async throws -> UInt64 {
-        try workload.check(
-            await pool.query(
-                workload.query(parameter),
-                sharing: workload.mode.sharing
-            ),
-            parameter
-        )
+        let rows = try await load.pool.query(load.workload.query(parameter), sharing: load.sharing)
+        try load.workload.check(rows, parameter)
         return 0
     }
 }
 
 /// A transaction of one statement.
 struct TransactionOperation: LoadOperation {
-    let pool: ConnectionPool
-    let workload: Workload
+    let load: StatementLoad
     let commit: TransactionCommit
 
     func perform(_ parameter: Int32, isTimed: Bool) async throws -> UInt64 {
-        try await pool.withTransaction(commit: commit) { transaction in
-            try workload.check(await transaction.query(workload.query(parameter)), parameter)
+        try await load.pool.withTransaction(commit: commit) { transaction in
+            let rows = try await transaction.query(load.workload.query(parameter))
+            try load.workload.check(rows, parameter)
         }
         return 0
     }
@@ -58,7 +66,6 @@ struct TransactionOperation: LoadOperation {
 /// Statements of nine workers, and a tenth one's transactions of 5 ms. When a connection was had is
 /// told of the transactions only.
 struct MixedOperation: LoadOperation {
-    let pool: ConnectionPool
     let statement: StatementOperation
     var runsTransactions = false
 
@@ -72,7 +79,7 @@ struct MixedOperation: LoadOperation {
         guard runsTransactions else {
             return try await statement.perform(parameter, isTimed: isTimed)
         }
-        return try await pool.withTransaction { transaction in
+        return try await statement.load.pool.withTransaction { transaction in
             let acquired = MonotonicClock.now()
             try await transaction.query("SELECT pg_sleep(0.005)")
             return acquired
