@@ -116,6 +116,8 @@ extension SQLState {
     public static let insufficientResources = SQLState(known: "53000")
     /// 53300: the server, the role or the database has no connection left.
     public static let tooManyConnections = SQLState(known: "53300")
+    /// A statement or a value is larger than the server takes.
+    public static let programLimitExceeded = SQLState(known: "54000")
     /// 55000.
     public static let objectNotInPrerequisiteState = SQLState(known: "55000")
     /// 55006.

@@ -60,11 +60,7 @@ extension ConnectionPool {
 
     @usableFromInline
     nonisolated func connection(_ lease: Lease) -> PostgresConnection {
-        PostgresConnection(
-            session: lease.session,
-            leaseNumber: lease.number,
-            results: engine.configuration.results
-        )
+        PostgresConnection(session: lease.session, leaseNumber: lease.number)
     }
 
     /// Runs the closure with the lease's connection, then takes the lease back.

@@ -15,7 +15,7 @@ final class ExchangeOwner: Sendable {
         _ timeout: Duration?
     ) throws {
         session = connection.session
-        exchange = Exchange(purpose, connection.results.streamLimits)
+        exchange = Exchange(purpose, connection.session.results.streamLimits)
         operation = Operation(query, try Self.kind(query, purpose))
         operation.exchange = exchange
         operation.completion = exchange
@@ -31,6 +31,7 @@ final class ExchangeOwner: Sendable {
         _ query: Query,
         _ purpose: Exchange.Purpose
     ) throws -> Operation.Kind {
+        if let refusal = query.sizeRefusal { throw refusal }
         let isCopy = StatementText.firstKeyword(query.sql) == "COPY"
         let problem: String
         switch (purpose, isCopy) {

@@ -80,6 +80,7 @@ extension PostgresConnection {
                 sql: query.sql
             )
         }
+        if let refusal = query.sizeRefusal { return refusal }
         if (query.statementMode ?? session.statementMode) == .simple {
             return refused("statementMode: a pipeline has no .simple statements; use .unnamed")
         }

@@ -8,8 +8,6 @@ internal import Synchronization
 public struct PostgresConnection: Sendable {
     let session: Session
     let leaseNumber: UInt64
-    /// How much of its results is kept.
-    var results = ConnectionPool.Configuration.Results()
 
     /// The id of the server's process, as in `pg_stat_activity`.
     public var backendPID: Int32 { session.backendPID }
@@ -34,7 +32,7 @@ public struct PostgresConnection: Sendable {
     public func query(_ query: Query, statementTimeout: Duration? = nil) async throws -> Rows {
         let operation = Operation(query, try Self.form(of: query, mode: session.statementMode))
         try await run(operation, statementTimeout)
-        return try results.collected(operation)
+        return try session.results.collected(operation)
     }
 
     /// Runs any number of statements, separated by semicolons, in one round trip and, unless they
@@ -54,6 +52,7 @@ public struct PostgresConnection: Sendable {
 
     /// How a statement goes out, as its mode or else the pool's says.
     static func form(of query: Query, mode: StatementMode) throws -> Operation.Form {
+        if let refusal = query.sizeRefusal { throw refusal }
         let kind = try kind(of: query)
         let mode = query.statementMode ?? mode
         guard mode == .simple else {

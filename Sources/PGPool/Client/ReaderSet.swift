@@ -179,11 +179,7 @@ final class ReaderSet: Sendable {
     /// Waits until the reader has replayed so far. PostgreSQL tells nobody of that, so it is asked.
     private func reaches(_ lsn: String, _ lease: Lease, within time: Duration) async throws -> Bool
     {
-        let connection = PostgresConnection(
-            session: lease.session,
-            leaseNumber: lease.number,
-            results: configuration.pool.results
-        )
+        let connection = PostgresConnection(session: lease.session, leaseNumber: lease.number)
         let end = Instant.now + time
         var pause = Duration.milliseconds(1)
         while true {

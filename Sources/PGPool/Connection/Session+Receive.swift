@@ -229,7 +229,7 @@ extension Session {
             if operation.sending.needsCare {
                 forgetUnusable(operation.sending, of: operation.query, &state)
             }
-            if repair(operation, &state) { return }
+            if operation.error != nil, repair(operation, &state) { return }
         }
         if operation === state.settling {
             state.settling = nil

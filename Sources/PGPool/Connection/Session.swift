@@ -85,6 +85,8 @@ final class Session: ReactorHandler {
     let isTouched = Atomic<Bool>(false)
     /// How statements are sent that don't say.
     let statementMode: StatementMode
+    /// How much of their results is kept.
+    let results: ConnectionPool.Configuration.Results
     let statementCounters: StatementCounters
     let statementHits: StatementCounters.Hits
     /// Warnings since the last answer. Not in `state`: libpq reports them while that is locked.
@@ -105,6 +107,7 @@ final class Session: ReactorHandler {
         self.peers = peers
         self.events = events
         statementMode = statements.mode
+        results = statements.results
         statementCounters = statements.counters
         statementHits = statements.counters.makeHits()
         trustsFunctions = statements.trustsFunctions

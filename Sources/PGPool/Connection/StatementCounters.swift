@@ -60,6 +60,8 @@ struct SessionStatements: Sendable {
     /// For those that don't say.
     var mode: StatementMode
     var counters: StatementCounters
+    /// How much of their results is kept.
+    var results = ConnectionPool.Configuration.Results()
     /// Functions that are not known count as harmless: a reset would undo what `onConnect` set.
     var trustsFunctions: Bool
 }

@@ -29,16 +29,18 @@ struct PoolEffects {
         }
     }
 
-    func forEach(_ body: (PoolEffect) -> Void) {
-        if let first { body(first) }
+    /// Hands them on, so that nothing they refer to is counted.
+    @inline(__always)
+    consuming func forEach(_ body: (consuming PoolEffect) -> Void) {
+        if let first = first.take() { body(first) }
         for effect in rest { body(effect) }
     }
 }
 
 extension PoolEngine {
-    func perform(_ effects: PoolEffects) {
+    func perform(_ effects: consuming PoolEffects) {
         effects.forEach { effect in
-            switch effect {
+            switch consume effect {
             case .connect(let dial):
                 dial.start(deadline: .now + configuration.opening.timeout)
             case .close(let connection, let reason):

@@ -9,6 +9,7 @@ extension PoolEngine: SessionEvents, ReactorHandler {
             cacheSize: configuration.statementCacheSize,
             mode: configuration.statementMode,
             counters: statementCounters,
+            results: configuration.results,
             trustsFunctions: configuration.onConnect != nil
         )
         let reactors = configuration.reactors
@@ -94,11 +95,7 @@ extension PoolEngine: SessionEvents, ReactorHandler {
         _ session: Session,
         _ hook: @Sendable (PostgresConnection) async throws -> Void
     ) async throws {
-        let connection = PostgresConnection(
-            session: session,
-            leaseNumber: session.beginLease(),
-            results: configuration.results
-        )
+        let connection = PostgresConnection(session: session, leaseNumber: session.beginLease())
         try await hook(connection)
         _ = session.endLease()
         session.acceptAsClean()

@@ -156,7 +156,7 @@ public struct Parameters: Sendable {
                 bytes.append(0)
             }
         }
-        values.append(Value(type: type, end: bytes.count, isNull: false, isBinary: isBinary))
+        add(Value(type: type, end: bytes.count, isNull: false, isBinary: isBinary))
     }
 
     /// Adds a value or NULL.
@@ -164,7 +164,7 @@ public struct Parameters: Sendable {
         if let value {
             append(value)
         } else {
-            values.append(
+            add(
                 Value(
                     type: Encoded.postgresType,
                     end: bytes.count,
@@ -172,6 +172,15 @@ public struct Parameters: Sendable {
                     isBinary: Encoded.isBinary
                 )
             )
+        }
+    }
+
+    /// The first is most often the only one: a list made with it costs less than one that grows.
+    private mutating func add(_ value: Value) {
+        if values.isEmpty {
+            values = [value]
+        } else {
+            values.append(value)
         }
     }
 }
