@@ -9,6 +9,23 @@
 #error "PGPool needs libpq 14 or newer (pipeline mode). On Debian: apt-get install libpq-dev"
 #endif
 
+// Since version 17, libpq can end a segment and keep it for the flush that follows; before, it sends at
+// each sync. What counts is the libpq that is loaded, not the one that was compiled against.
+#ifdef __linux__
+extern int PQsendPipelineSync(PGconn *connection) __attribute__((weak));
+static inline int pgpool_keeps_syncs(void) { return PQsendPipelineSync != 0; }
+#elif defined(LIBPQ_HAS_SEND_PIPELINE_SYNC)
+static inline int pgpool_keeps_syncs(void) { return 1; }
+#else
+#define PQsendPipelineSync PQpipelineSync
+static inline int pgpool_keeps_syncs(void) { return 0; }
+#endif
+
+/// Ends a segment; to be followed by a flush.
+static inline int pgpool_sync(PGconn *connection) {
+    return pgpool_keeps_syncs() ? PQsendPipelineSync(connection) : PQpipelineSync(connection);
+}
+
 #ifdef __linux__
 #include <netinet/in.h>
 #include <netinet/tcp.h>

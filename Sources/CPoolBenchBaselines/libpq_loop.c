@@ -119,6 +119,10 @@ static int flush(loop *loop, connection *connection) {
     return state == 0 ? 0 : fail(loop, "send", PQerrorMessage(connection->pg));
 }
 
+// libpq 17 keeps a sync for the flush that follows; before, it sends at each.
+extern int PQsendPipelineSync(PGconn *connection) __attribute__((weak));
+static int keeps_syncs(void) { return PQsendPipelineSync != NULL; }
+
 static int send_step(loop *loop, connection *connection) {
     uint32_t value = 0;
     const char *values[] = {(const char *)&value};
@@ -136,13 +140,13 @@ static int send_step(loop *loop, connection *connection) {
         return fail(loop, "send", PQerrorMessage(connection->pg));
     }
     connection->count++;
-    if (loop->options->depth > 1 && !PQpipelineSync(connection->pg)) {
-        return fail(loop, "send", PQerrorMessage(connection->pg));
-    }
-    return flush(loop, connection);
+    if (loop->options->depth == 1) return flush(loop, connection);
+    int is_ended = keeps_syncs() ? PQsendPipelineSync(connection->pg) : PQpipelineSync(connection->pg);
+    return is_ended ? 0 : fail(loop, "send", PQerrorMessage(connection->pg));
 }
 
 static void cork(connection *connection, int value) {
+    if (keeps_syncs()) return;
     setsockopt(PQsocket(connection->pg), IPPROTO_TCP, TCP_CORK, &value, sizeof value);
 }
 
@@ -153,8 +157,9 @@ static int refill(loop *loop, connection *connection) {
     while (connection->count < loop->options->depth) {
         if (send_step(loop, connection)) return -1;
     }
+    int failure = flush(loop, connection);
     cork(connection, 0);
-    return 0;
+    return failure;
 }
 
 static int begin_operation(loop *loop, connection *connection) {

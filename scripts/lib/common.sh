@@ -52,9 +52,34 @@ need_swift() {
   esac
 }
 
+# build_release PRODUCT: builds a program as services mostly are, with Swift's own libraries inside, and
+# sets built to its path.
+build_release() {
+  local flags=(-c release --product "$1")
+  [ "$(uname)" != Linux ] || flags+=(--static-swift-stdlib)
+  swift build "${flags[@]}" && built=$(swift build "${flags[@]}" --show-bin-path)/$1
+}
+
 need_libraries() {
   need libpq-dev "the client library that PGPool wraps"
   need pkg-config "tells the compiler where libpq is"
+}
+
+# Sets newer_libpq to the folder of a libpq that can keep syncs for the flush (17), for LD_LIBRARY_PATH:
+# Debian 12 has none, PyPI's psycopg-binary brings one along. Empty where the system's is new enough.
+need_newer_libpq() {
+  newer_libpq=
+  [ "$(pkg-config --modversion libpq | cut -d. -f1)" -lt 17 ] || return 0
+  newer_libpq=$root/.build/libpq17/psycopg_binary.libs
+  [ ! -e "$newer_libpq/libpq.so.5" ] || return 0
+  python3 -m pip --version >/dev/null 2>&1 || need python3-pip "fetches psycopg-binary"
+  say "fetching psycopg-binary from PyPI: it brings a libpq 17 along"
+  mkdir -p .build/libpq17
+  python3 -m pip download -q --no-deps --only-binary :all: --disable-pip-version-check \
+    -d .build/libpq17 psycopg-binary==3.2.13 &&
+    python3 -m zipfile -e .build/libpq17/psycopg_binary-*.whl .build/libpq17 &&
+    (cd "$newer_libpq" && ln -s libpq-*.so.5.* libpq.so.5) ||
+    fail "psycopg-binary cannot be fetched from PyPI"
 }
 
 need_server() {

@@ -46,7 +46,7 @@ extension Session {
         _ connection: OpaquePointer,
         _ state: inout State
     ) -> Bool {
-        // Before version 17, libpq sends at every sync: without this, a packet for each statement.
+        // Where libpq sends at every sync: without this, a packet for each statement.
         setCork(1, state)
         defer { setCork(0, state) }
         let end = min(batch.nextToSend + Self.statementsPerTurn, batch.items.count)
@@ -54,7 +54,7 @@ extension Session {
             guard send(batch.nextToSend, of: batch, operation, connection, &state) else {
                 return false
             }
-            if batch.isIsolated || batch.unflushed > Self.bytesBetweenFlushes {
+            if batch.isIsolated && !Self.keepsSyncs || batch.unflushed > Self.bytesBetweenFlushes {
                 batch.unflushed = 0
                 flush(connection, &state)
                 if state.wantsToWrite, batch.nextToSend < batch.items.count { return true }
@@ -62,6 +62,7 @@ extension Session {
         }
         guard batch.nextToSend == batch.items.count else {
             // The rest comes in the reactor's next turn.
+            flush(connection, &state)
             watchForRoom(true, &state)
             return true
         }
@@ -73,7 +74,7 @@ extension Session {
         batch.isSent = true
         guard !batch.isIsolated || batch.syncsAnswered == batch.syncsSent else { return true }
         batch.syncsSent += 1
-        return PQpipelineSync(connection) == 1
+        return pgpool_sync(connection) == 1
     }
 
     private func send(
@@ -111,7 +112,7 @@ extension Session {
         }
         guard batch.isIsolated else { return true }
         batch.syncsSent += 1
-        return PQpipelineSync(connection) == 1
+        return pgpool_sync(connection) == 1
     }
 
     /// Nobody waits for the rest of a batch any more: what was not sent is not sent. What was sent

@@ -100,7 +100,7 @@ extension Session {
             }
         if wasSent {
             begin(operation, connection)
-            if !state.isSyncDue { flush(connection, &state) }
+            if !state.isSyncDue, !state.isBatching { flush(connection, &state) }
         } else {
             operation.phase = .nothingSent
             noteLost(&state, message: ErrorReport.trimmed(PQerrorMessage(connection)))
@@ -209,7 +209,7 @@ extension Session {
             state.isSyncDue = true
             return true
         }
-        return PQpipelineSync(connection) == 1
+        return pgpool_sync(connection) == 1
     }
 
     /// Sends what the reactor held back.
@@ -226,7 +226,7 @@ extension Session {
     func sendSync(_ state: inout State) {
         guard state.isSyncDue, let connection = state.connection else { return }
         state.isSyncDue = false
-        if PQpipelineSync(connection) == 1 {
+        if pgpool_sync(connection) == 1 {
             flush(connection, &state)
         } else {
             noteLost(&state, message: ErrorReport.trimmed(PQerrorMessage(connection)))

@@ -80,24 +80,31 @@ extension Session {
         }
     }
 
-    /// Sends those that share from the front of what is to be sent, all in one segment: libpq sends
-    /// at each sync, so the system is told to wait.
+    /// Sends those that share from the front of what is to be sent, all in one segment.
     func sendShared(_ state: inout State) {
         guard state.sent.count <= state.refillAt else { return }
         let isBatch = state.pending.count > 1
         if isBatch { setCork(1, state) }
+        state.isBatching = true
         while let next = state.pending.first, next.isShared, mayJoin(next, state), !state.isLost {
             state.pending.removeFirst()
             send(next, &state)
         }
+        state.isBatching = false
+        if let connection = state.connection, !state.isLost { flush(connection, &state) }
         if isBatch { setCork(0, state) }
         // The next batch follows when half of what is under way now is answered.
         state.refillAt = max(Self.smallBatch, state.sent.count / 2)
     }
 
-    /// On a Unix socket this fails, which does no harm.
+    /// Whether libpq keeps a sync until it is told to flush.
+    static let keepsSyncs = pgpool_keeps_syncs() != 0
+
+    /// Has the system wait for the rest of a batch of which libpq sends each statement. On a Unix socket
+    /// this fails, which does no harm.
     func setCork(_ value: Int32, _ state: State) {
         #if os(Linux)
+            guard !Self.keepsSyncs else { return }
             var value = value
             setsockopt(
                 state.descriptor,

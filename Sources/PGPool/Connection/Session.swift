@@ -18,6 +18,8 @@ final class Session: ReactorHandler {
         var wantsToWrite = false
         /// The sync of the statement sent last is still to be sent, with all that goes with it.
         var isSyncDue = false
+        /// Several statements are being put into libpq's buffer, to leave together.
+        var isBatching = false
         /// Sent, in the order in which their answers come.
         var sent = Deque<Operation>()
         /// To be sent when what was sent is answered.
