@@ -9,6 +9,7 @@ import sys
 import tempfile
 
 BEGIN, END = "<!-- figures: made by scripts/performance -->", "<!-- end of figures -->"
+NEWER_LIBPQ = ".build/libpq17/psycopg_binary.libs"
 QUICK = bool(os.environ.get("QUICK"))
 DURATION = "1s" if QUICK else "10s"
 # Of what has something beside it: so long, so often. Each pair has processes of its own, since where
@@ -16,19 +17,22 @@ DURATION = "1s" if QUICK else "10s"
 SLICE = "1s" if QUICK else "3s"
 PAIRS = 2 if QUICK else 5
 
-# Mode, workers, connections, where the workers run, what runs beside it.
+# Mode, workers, connections, where the workers run, what runs beside it, and whether all of these load a
+# libpq of version 17.
 LOADS = [
-    ("statement", 256, 16, "global", ["pgbench", "libpq", "pgxpool"]),
-    ("statement", 256, 16, "reactor", ["pgbench", "libpq", "pgxpool"]),
-    ("exclusive", 256, 16, "global", ["pgbench", "libpq", "pgxpool"]),
-    ("exclusive", 256, 16, "reactor", ["pgbench", "libpq", "pgxpool"]),
-    ("shared", 256, 4, "global", ["pgbench", "libpq-pipeline"]),
-    ("shared", 256, 4, "reactor", ["pgbench", "libpq-pipeline"]),
-    ("shared", 1000, 4, "reactor", []),
-    ("transaction", 256, 16, "global", ["pgbench"]),
-    ("exclusive", 1000, 16, "global", []),
-    ("idle", 1, 16, "global", []),
-    ("idle", 256, 16, "global", ["pgxpool"]),
+    ("statement", 256, 16, "global", ["pgbench", "libpq", "pgxpool"], False),
+    ("statement", 256, 16, "reactor", ["pgbench", "libpq", "pgxpool"], False),
+    ("exclusive", 256, 16, "global", ["pgbench", "libpq", "pgxpool"], False),
+    ("exclusive", 256, 16, "reactor", ["pgbench", "libpq", "pgxpool"], False),
+    ("exclusive", 256, 16, "reactor", ["pgbench", "libpq", "pgxpool"], True),
+    ("shared", 256, 4, "global", ["pgbench", "libpq-pipeline"], False),
+    ("shared", 256, 4, "reactor", ["pgbench", "libpq-pipeline"], False),
+    ("shared", 256, 4, "reactor", ["pgbench", "libpq-pipeline"], True),
+    ("shared", 1000, 4, "reactor", [], False),
+    ("transaction", 256, 16, "global", ["pgbench"], False),
+    ("exclusive", 1000, 16, "global", [], False),
+    ("idle", 1, 16, "global", [], False),
+    ("idle", 256, 16, "global", ["pgxpool"], False),
 ]
 
 # Two modes against each other: workers, connections. Unsaturated, sharing is to cost nothing; where
@@ -39,10 +43,11 @@ CONTESTS = [
 ]
 
 
-def measure(bench, arguments):
+def measure(bench, arguments, libpq=None):
+    environment = {**os.environ, **({"LD_LIBRARY_PATH": libpq} if libpq else {})}
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
         subprocess.run([bench, *arguments, "--json", file.name], check=True,
-                       stdout=subprocess.DEVNULL)
+                       stdout=subprocess.DEVNULL, env=environment)
         with open(file.name, encoding="utf-8") as result:
             return json.load(result)
 
@@ -84,7 +89,7 @@ def contests(bench, commands):
     return rows
 
 
-def main(bench):
+def main(bench, newer_libpq):
     lines = [
         BEGIN, "",
         f"Measured on {os.cpu_count()} cores, {platform.system()} "
@@ -96,7 +101,7 @@ def main(bench):
         "|---|---|---|---|---|---|",
     ]
     commands = []
-    for mode, workers, connections, executor, baselines in LOADS:
+    for mode, workers, connections, executor, baselines, is_newer in LOADS:
         arguments = ["run", "--mode", mode, "--workers", str(workers),
                      "--pool-size", str(connections), "--executor", executor,
                      "--duration", SLICE if baselines else DURATION]
@@ -104,8 +109,10 @@ def main(bench):
             arguments += ["--baseline", name]
         if baselines:
             arguments += ["--pairs", "1"]
-        commands.append("pool-bench " + " ".join(arguments))
-        results = [measure(bench, arguments) for _ in range(PAIRS if baselines else 1)]
+        loading = f"LD_LIBRARY_PATH={NEWER_LIBPQ} " if is_newer and newer_libpq else ""
+        commands.append(loading + "pool-bench " + " ".join(arguments))
+        results = [measure(bench, arguments, newer_libpq if is_newer else None)
+                   for _ in range(PAIRS if baselines else 1)]
         beside = "; ".join(
             f"{name} {middle(rivals, 'throughput'):,.0f}, {cpu(rivals)}, "
             f"**{middle(rivals, 'throughput_ratio'):.2f}**"
@@ -116,7 +123,8 @@ def main(bench):
         result = sorted(results, key=lambda r: r["throughput"])[len(results) // 2]
         latency, spread = result["latency_ms"], result["operations_per_worker"]
         lines.append(
-            f"| {mode}, {workers} workers on {connections}, {executor} executor "
+            f"| {mode}, {workers} workers on {connections}, {executor} executor"
+            f"{', libpq 17' if is_newer else ''} "
             f"| {middle(results, 'throughput'):,.0f} | {cpu(results)} "
             f"| {latency['p50']:.3g} / {latency['p99']:.3g} / {latency['p999']:.3g} "
             f"| {spread['min']:,} / {spread['median']:,.0f} / {spread['max']:,} | {beside} |")
@@ -143,4 +151,4 @@ def main(bench):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2])
