@@ -100,7 +100,9 @@ extension Session {
             }
         if wasSent {
             begin(operation, connection)
-            if !state.isSyncDue, !state.isBatching { flush(connection, &state) }
+            // A batch that is not sent whole waits for room, which flushing now would take back.
+            let isWhole = operation.batch?.isSent ?? true
+            if isWhole, !state.isSyncDue, !state.isBatching { flush(connection, &state) }
         } else {
             operation.phase = .nothingSent
             noteLost(&state, message: ErrorReport.trimmed(PQerrorMessage(connection)))

@@ -83,7 +83,7 @@ extension Session {
     /// Sends those that share from the front of what is to be sent, all in one segment.
     func sendShared(_ state: inout State) {
         guard state.sent.count <= state.refillAt else { return }
-        let isBatch = state.pending.count > 1
+        let (isBatch, before) = (state.pending.count > 1, state.sent.count)
         if isBatch { setCork(1, state) }
         state.isBatching = true
         while let next = state.pending.first, next.isShared, mayJoin(next, state), !state.isLost {
@@ -91,7 +91,9 @@ extension Session {
             send(next, &state)
         }
         state.isBatching = false
-        if let connection = state.connection, !state.isLost { flush(connection, &state) }
+        if let connection = state.connection, !state.isLost, state.sent.count > before {
+            flush(connection, &state)
+        }
         if isBatch { setCork(0, state) }
         // The next batch follows when half of what is under way now is answered.
         state.refillAt = max(Self.smallBatch, state.sent.count / 2)

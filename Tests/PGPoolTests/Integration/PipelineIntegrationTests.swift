@@ -142,6 +142,38 @@ struct PipelineIntegrationTests {
         }
     }
 
+    /// The server keeps small answers until a sync, so that reading brings nothing that would go on with
+    /// a batch that is not sent whole.
+    @Test(
+        "A batch with small answers is sent whole",
+        .timeLimit(.minutes(2)),
+        arguments: PipelineErrors.allCases,
+        [false, true]
+    )
+    func smallAnswers(errors: PipelineErrors, isOnReactor: Bool) async throws {
+        let table = "pipe_small_\(errors)_\(isOnReactor)".lowercased()
+        try await withTable(table) { connection, pool in
+            let queries = (0..<1_000).map {
+                "INSERT INTO \(identifier: table) (n) VALUES (\($0))" as Query
+            }
+            try await withTaskExecutorPreference(isOnReactor ? ReactorGroup.shared : nil) {
+                // Whoever has an answer on the reactors is on the thread that read it.
+                try await connection.query("SELECT 1")
+                _ = try await connection.pipeline(queries, errors: errors, timeout: .seconds(20))
+                    .rows()
+                try await pool.withTransaction { transaction in
+                    try await transaction.query("DELETE FROM \(identifier: table)")
+                    _ = try await transaction.pipeline(
+                        queries,
+                        errors: errors,
+                        timeout: .seconds(20)
+                    ).rows()
+                }
+            }
+            #expect(try await numbers(table, connection) == Array(0..<1_000))
+        }
+    }
+
     @Test(
         "Large parameters meet large rows, and no side waits for the other for ever",
         arguments: [(PipelineErrors.isolated, false), (.allOrNothing, false), (.isolated, true)]
