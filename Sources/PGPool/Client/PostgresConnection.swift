@@ -35,6 +35,14 @@ public struct PostgresConnection: Sendable {
         return try session.results.collected(operation)
     }
 
+    /// Runs one of the pool's own statements, whose results no configuration bounds.
+    func queryAll(_ sql: String) async throws -> Rows {
+        let query = Query(sql)
+        let operation = Operation(query, try Self.form(of: query, mode: session.statementMode))
+        try await run(operation)
+        return Rows(storage: operation.result ?? EmptyResult.shared)
+    }
+
     /// Runs any number of statements, separated by semicolons, in one round trip and, unless they
     /// say otherwise, in one transaction (PostgreSQL manual, 55.2.2.1). Values come as text.
     ///
@@ -45,7 +53,9 @@ public struct PostgresConnection: Sendable {
         _ sql: String,
         statementTimeout: Duration? = nil
     ) async throws -> [Rows] {
-        let operation = Operation(Query(sql), .simple)
+        let query = Query(sql)
+        if let refusal = query.sizeRefusal { throw refusal }
+        let operation = Operation(query, .simple)
         try await run(operation, statementTimeout)
         return operation.results.map { Rows(storage: $0) }
     }

@@ -56,7 +56,7 @@ struct LedgerUpkeep {
 
     /// Asked on the same connection, so in the transaction that is open.
     private func state() async throws -> State {
-        let rows = try await connection.query("\(unescaped: sql.state)")
+        let rows = try await connection.queryAll(sql.state)
         let values = try rows[0].decode((String, String, String, String).self)
         return State(
             hasSchema: values.0 == "true",
@@ -93,7 +93,7 @@ struct LedgerUpkeep {
     }
 
     private func list() async throws -> [(name: String, range: LedgerRange?, isPending: Bool)] {
-        try await connection.query("\(unescaped: sql.partitions)").map { row in
+        try await connection.queryAll(sql.partitions).map { row in
             let (name, bounds, isPending) = try row.decode((String, String?, String).self)
             return (name, bounds.flatMap { LedgerRange(bounds: $0) }, isPending == "true")
         }

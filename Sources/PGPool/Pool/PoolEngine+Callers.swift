@@ -148,7 +148,7 @@ extension PoolEngine {
             cancel(waiter)
         }
         _ = waiter.isOver.load(ordering: .acquiring)
-        switch waiter.outcome.take() {
+        switch waiter.outcome {
         case .success(let lease)?:
             // A grant that raced the cancellation goes to the next waiter.
             guard Task.isCancelled else { return lease }

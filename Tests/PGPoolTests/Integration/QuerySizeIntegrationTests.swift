@@ -5,10 +5,26 @@ import Testing
 
 @Suite("Statements that are too large")
 struct QuerySizeIntegrationTests {
-    @Test("A parameter of 1 GiB is refused wherever it is given, and costs no connection")
-    func refused() async throws {
+    /// A text or a parameter of 1 GiB, and more parameters than a message can count.
+    enum Excess: CaseIterable {
+        case bytes, parameters
+
+        var query: Query {
+            switch self {
+            case .bytes: return "SELECT \(Data(count: 1 << 30))"
+            case .parameters:
+                var parameters = Parameters()
+                for n in 0..<65_536 { parameters.append(n) }
+                let list = (1...65_536).map { "$\($0)" }.joined(separator: ", ")
+                return Query("SELECT 1 WHERE 1 IN (\(list))", parameters: parameters)
+            }
+        }
+    }
+
+    @Test("It is refused wherever it is given, and costs no connection", arguments: Excess.allCases)
+    func refused(_ excess: Excess) async throws {
         try await withPool(on: Servers.plain.value, maxConnections: 1) { pool in
-            let query: Query = "SELECT \(Data(count: 1 << 30))"
+            let query = excess.query
             let pid = try await pool.withConnection { connection in
                 await #expect {
                     try await connection.query(query)
@@ -29,7 +45,28 @@ struct QuerySizeIntegrationTests {
             } throws: {
                 isTooLarge($0)
             }
+            await #expect {
+                try await pool.withTransaction { try await $0.query(query) }
+            } throws: {
+                isTooLarge($0)
+            }
             #expect(try await pool.withConnection { $0.backendPID } == pid)
+        }
+    }
+
+    @Test("So is a text of several statements")
+    func simple() async throws {
+        try await withPool(on: Servers.plain.value, maxConnections: 1) { pool in
+            let text = "SELECT 1; SELECT '" + String(repeating: "x", count: 1 << 30) + "'"
+            try await pool.withConnection { connection in
+                await #expect {
+                    try await connection.simpleQuery(text)
+                } throws: {
+                    isTooLarge($0)
+                }
+                let rows = try await connection.query("SELECT 1")
+                #expect(rows.count == 1)
+            }
         }
     }
 

@@ -244,6 +244,26 @@ struct CommitLedgerIntegrationTests {
         }
     }
 
+    @Test("A pool that keeps few rows of its callers' results keeps all of its own")
+    func fewRows() async throws {
+        try await withLedger("ledger_rows") { _, owner, cluster in
+            try await owner.prepareCommitLedger()
+            try await withPool(
+                on: cluster,
+                configure: {
+                    $0.commitLedger.schema = "ledger_rows"
+                    $0.results.maxRows = 1
+                    $0.results.maxBytes = 1
+                }
+            ) { pool in
+                try await pool.prepareCommitLedger()
+                #expect(try await pool.maintainCommitLedger())
+                let error = try await poolError { try await pool.query("SELECT 1") }
+                #expect(error.code == .resultTooLarge)
+            }
+        }
+    }
+
     @Test("Settings out of bounds are named")
     func configuration() throws {
         var configuration = ConnectionPool.Configuration(host: "h", maxConnections: 1)
