@@ -68,18 +68,21 @@ need_libraries() {
 # Sets newer_libpq to the folder of a libpq that can keep syncs for the flush (17), for LD_LIBRARY_PATH:
 # Debian 12 has none, PyPI's psycopg-binary brings one along. Empty where the system's is new enough.
 need_newer_libpq() {
+  local wheel=psycopg-binary==3.2.13
   newer_libpq=
-  [ "$(pkg-config --modversion libpq | cut -d. -f1)" -lt 17 ] || return 0
-  newer_libpq=$root/.build/libpq17/psycopg_binary.libs
+  ! pkg-config --atleast-version=17 libpq || return 0
+  local folder=$root/.build/libpq17/$wheel
+  newer_libpq=$folder/psycopg_binary.libs
   [ ! -e "$newer_libpq/libpq.so.5" ] || return 0
   python3 -m pip --version >/dev/null 2>&1 || need python3-pip "fetches psycopg-binary"
-  say "fetching psycopg-binary from PyPI: it brings a libpq 17 along"
-  mkdir -p .build/libpq17
+  say "fetching $wheel from PyPI: it brings a libpq 17 along"
+  rm -rf "$folder"
+  mkdir -p "$folder"
   python3 -m pip download -q --no-deps --only-binary :all: --disable-pip-version-check \
-    -d .build/libpq17 psycopg-binary==3.2.13 &&
-    python3 -m zipfile -e .build/libpq17/psycopg_binary-*.whl .build/libpq17 &&
-    (cd "$newer_libpq" && ln -s libpq-*.so.5.* libpq.so.5) ||
-    fail "psycopg-binary cannot be fetched from PyPI"
+    -d "$folder" "$wheel" &&
+    python3 -m zipfile -e "$folder"/*.whl "$folder" &&
+    (cd "$newer_libpq" && ln -sf libpq-*.so.5.* libpq.so.5) ||
+    { say "error: $wheel cannot be fetched from PyPI"; return 1; }
 }
 
 need_server() {

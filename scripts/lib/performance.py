@@ -9,7 +9,6 @@ import sys
 import tempfile
 
 BEGIN, END = "<!-- figures: made by scripts/performance -->", "<!-- end of figures -->"
-NEWER_LIBPQ = ".build/libpq17/psycopg_binary.libs"
 QUICK = bool(os.environ.get("QUICK"))
 DURATION = "1s" if QUICK else "10s"
 # Of what has something beside it: so long, so often. Each pair has processes of its own, since where
@@ -109,7 +108,7 @@ def main(bench, newer_libpq):
             arguments += ["--baseline", name]
         if baselines:
             arguments += ["--pairs", "1"]
-        loading = f"LD_LIBRARY_PATH={NEWER_LIBPQ} " if is_newer and newer_libpq else ""
+        loading = f"LD_LIBRARY_PATH={os.path.relpath(newer_libpq)} " if is_newer and newer_libpq else ""
         commands.append(loading + "pool-bench " + " ".join(arguments))
         results = [measure(bench, arguments, newer_libpq if is_newer else None)
                    for _ in range(PAIRS if baselines else 1)]
