@@ -36,6 +36,7 @@ public struct PostgresConnection: Sendable {
     }
 
     /// Runs one of the pool's own statements, whose results no configuration bounds.
+    @discardableResult
     func queryAll(_ sql: String) async throws -> Rows {
         let query = Query(sql)
         let operation = Operation(query, try Self.form(of: query, mode: session.statementMode))

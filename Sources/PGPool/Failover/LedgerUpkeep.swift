@@ -13,6 +13,9 @@ struct LedgerUpkeep {
         )
     }
 
+    // Its statements go by the connection, in the transaction that is open on it: what callers may keep
+    // of results does not bound them.
+
     /// What is there.
     private struct State {
         var hasSchema: Bool
@@ -24,28 +27,28 @@ struct LedgerUpkeep {
 
     /// Makes what is missing; in one transaction, so that nobody sees half of it.
     func prepare(roles: [String]) async throws {
-        try await connection.withTransaction { transaction in
-            try await transaction.query("\(unescaped: sql.lock)")
+        try await connection.withTransaction { _ in
+            try await connection.queryAll(sql.lock)
             let state = try await state()
             var texts: [String] = []
             if !state.hasSchema { texts.append(sql.createSchema) }
             if !state.hasTable { texts.append(sql.createTable) }
-            for text in texts { try await transaction.query("\(unescaped: text)") }
+            for text in texts { try await connection.queryAll(text) }
             try await makePartitions(at: state.now)
             for text in roles.flatMap({ sql.grants(to: $0) }) {
-                try await transaction.query("\(unescaped: text)")
+                try await connection.queryAll(text)
             }
         }
     }
 
     /// Makes the partitions to come and drops the old ones; false if this role may not.
     func maintain() async throws -> Bool {
-        let now: Int64? = try await connection.withTransaction { transaction in
+        let now: Int64? = try await connection.withTransaction { _ in
             let state = try await state()
             guard state.hasTable, state.mayAlter else { return nil }
-            try await transaction.query("\(unescaped: sql.lock)")
+            try await connection.queryAll(sql.lock)
             // It must not make others wait behind it while it waits itself.
-            try await transaction.query("SET LOCAL lock_timeout = '2s'")
+            try await connection.queryAll("SET LOCAL lock_timeout = '2s'")
             try await makePartitions(at: state.now)
             return state.now
         }
@@ -54,7 +57,6 @@ struct LedgerUpkeep {
         return true
     }
 
-    /// Asked on the same connection, so in the transaction that is open.
     private func state() async throws -> State {
         let rows = try await connection.queryAll(sql.state)
         let values = try rows[0].decode((String, String, String, String).self)
@@ -73,7 +75,7 @@ struct LedgerUpkeep {
             ahead: ledger.configuration.partitionsAhead
         )
         for text in missing.flatMap({ sql.create($0) }) {
-            try await connection.query("\(unescaped: text)")
+            try await connection.queryAll(text)
         }
     }
 
@@ -87,8 +89,8 @@ struct LedgerUpkeep {
                 ?? false
         {
             let detach = sql.detach(partition.name, isPending: partition.isPending)
-            try await connection.query("\(unescaped: detach)")
-            try await connection.query("\(unescaped: sql.drop(partition.name))")
+            try await connection.queryAll(detach)
+            try await connection.queryAll(sql.drop(partition.name))
         }
     }
 
