@@ -18,7 +18,7 @@ extension Session {
             } else if operation.exchange != nil, state.sent.contains(where: { $0 === operation }) {
                 ending.request = abandon(operation, CancellationError(), mustCancel: true, &state)
                 ending.finished.append(operation)
-                settleSent(&state, &ending)
+                settleStopped(&state, &ending)
             } else if state.sent.contains(where: { $0 === operation }) {
                 operation.outcome = .failure(CancellationError())
                 ending.finished.append(operation)
@@ -71,6 +71,7 @@ extension Session {
         let now = Instant.now
         var ending = Ending()
         var isGone = false
+        var isStopped = false
         state.withLock { state in
             guard state.connection != nil else {
                 isGone = state.lingering >= 0
@@ -92,6 +93,7 @@ extension Session {
                     // The server does not even answer the cancel request.
                     noteLost(&state, message: "no answer to a cancel request")
                 } else if !mayCancel(operation, state) {
+                    isStopped = isStopped || operation.exchange != nil
                     ending.finished.append(operation)
                     giveUp(operation, &state)
                 } else {
@@ -100,6 +102,7 @@ extension Session {
                         at: now,
                         readings: state.readings
                     )
+                    isStopped = isStopped || operation.exchange != nil
                     stopKeeping(operation, &state)
                     ending.request = ending.request ?? beginCancel(of: operation, &state)
                     stopSending(operation, &state)
@@ -109,7 +112,11 @@ extension Session {
                 state.cancelAgainAt = .distantFuture
                 ending.request = ending.request ?? cancelAgain(&state)
             }
-            settleSent(&state, &ending)
+            if isStopped {
+                settleStopped(&state, &ending)
+            } else {
+                settleSent(&state, &ending)
+            }
             armNextDeadline(state)
         }
         end(ending)

@@ -86,7 +86,7 @@ extension Session {
                 mustCancel: mustCancel,
                 &state
             )
-            settleSent(&state, &ending)
+            settleStopped(&state, &ending)
         }
         ending.finished.append(operation)
     }
@@ -123,6 +123,15 @@ extension Session {
         if state.isReadingPaused {
             state.isReadingPaused = false
             applyInterest(state)
+        }
+    }
+
+    /// Reads on after a stream or a COPY was stopped: its end may be here already, unread, and then the
+    /// socket has nothing more to tell.
+    func settleStopped(_ state: inout State, _ ending: inout Ending) {
+        guard let connection = state.connection, !state.isClosing else { return }
+        if let news = digest(connection, &state, into: &ending.finished) {
+            ending.news = ending.news?.followed(by: news) ?? news
         }
     }
 

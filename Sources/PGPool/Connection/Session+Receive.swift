@@ -242,6 +242,11 @@ extension Session {
         }
         if operation.didTimeOut, let error = operation.error, error.sqlState == .queryCanceled {
             operation.outcome = .failure(Self.timeout(of: operation, error.failureClass))
+        } else if operation.didTimeOut, operation.error == nil,
+            operation.exchange?.isDiscarding ?? false
+        {
+            // The server had sent all when the cancel request came, and not all of it was kept.
+            operation.outcome = .failure(Self.timeout(of: operation, .outcomeUnknown))
         } else if let failure = operation.ledgerFailure {
             operation.outcome = .failure(failure)
         } else {

@@ -92,6 +92,7 @@ extension Session {
 
     func sendAgain(_ operation: Operation, _ state: inout State) {
         operation.error = nil
+        operation.exchange?.isSingleRow = false
         operation.phase = .nothingSent
         state.pending.prepend(operation)
         statementCounters.countRepair()
