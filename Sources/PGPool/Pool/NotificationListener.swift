@@ -188,8 +188,13 @@ final class NotificationListener: SessionEvents {
         guard let interval = engine.configuration.upkeep.keepAliveInterval else { return }
         while (try? await Task.sleep(for: interval)) != nil {
             guard let session = state.withLock({ $0.line })?.session else { continue }
-            let timeout = engine.configuration.upkeep.probeTimeout
-            try? await run("", on: session, within: timeout)
+            do {
+                try await run("", on: session, within: engine.configuration.upkeep.probeTimeout)
+            } catch is PostgresError {
+                session.close()
+            } catch {
+                // The listener was closed, and its connection with it.
+            }
         }
     }
 

@@ -5,6 +5,10 @@ import Testing
 
 @testable import PGPool
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 @Suite("Notifications")
 struct NotificationIntegrationTests {
     private func notify(_ channel: String, _ payload: String, _ pool: ConnectionPool) async throws {
@@ -139,6 +143,37 @@ struct NotificationIntegrationTests {
                 try await notify(name, String(round), pool)
                 #expect(payload(await iterator.next()) == String(round))
             }
+        }
+    }
+
+    @Test("A backend that hangs without closing its socket is asked, and replaced: a gap is told")
+    func frozen() async throws {
+        let cluster = try await Servers.plain.value
+        let name = "listener_frozen"
+        try await withPool(
+            on: cluster,
+            maxConnections: 1,
+            configure: {
+                $0.name = name
+                $0.upkeep.keepAliveInterval = .milliseconds(100)
+                $0.upkeep.probeTimeout = .milliseconds(200)
+            }
+        ) { pool in
+            let events = try await pool.listen(to: [name])
+            let pid = try #require(pid_t(try await listenerPID(cluster, name)))
+            kill(pid, SIGSTOP)
+            defer { kill(pid, SIGCONT) }
+            let isTold = Flag()
+            let reading = Task {
+                var iterator = events.makeAsyncIterator()
+                #expect(await iterator.next() == .gap(.connectionLost))
+                isTold.set()
+                return await iterator.next()
+            }
+            defer { reading.cancel() }
+            try await eventually("the gap is told") { isTold.isSet }
+            try await notify(name, "after", pool)
+            #expect(payload(await reading.value) == "after")
         }
     }
 
