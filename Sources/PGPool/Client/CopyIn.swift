@@ -109,7 +109,7 @@ extension ExchangeOwner {
 
     /// Waits for the server's last word.
     fileprivate func end() async throws {
-        while case .wantsData = try await next() { await exchange.signal.wait() }
+        while case .wantsData = try await next() { try await room() }
     }
 }
 

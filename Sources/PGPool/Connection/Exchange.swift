@@ -37,6 +37,8 @@ final class Exchange: OperationCompletion, @unchecked Sendable {
     let limits: StreamLimits
     let signal = Signal()
     var copy = Copy.none
+    /// The server has asked for the task's data; it may not ask again.
+    var hasTakenData = false
     var isSingleRow = false
     /// Nobody will take what comes: it is read and forgotten.
     var isDiscarding = false

@@ -76,6 +76,11 @@ extension Session {
         case PGRES_COPY_IN:
             guard exchange.purpose == .copyIn, operation.outcome == nil, !operation.didTimeOut
             else { return false }
+            guard !exchange.hasTakenData else {
+                noteWrongUse(operation, "only one COPY can be run at a time, without other statements")
+                return false
+            }
+            exchange.hasTakenData = true
             exchange.copy = .sending
         case PGRES_COPY_OUT:
             if exchange.purpose != .copyOut {

@@ -130,6 +130,27 @@ struct CopyIntegrationTests {
         }
     }
 
+    @Test("A text with a second COPY is refused, and nothing of the first one stays")
+    func twice() async throws {
+        try await withTable("copy_twice") { _, connection in
+            let text: Query = "COPY copy_twice FROM STDIN; COPY copy_twice FROM STDIN"
+            let hasEnded = Flag()
+            let copying = Task {
+                defer { hasEnded.set() }
+                return try await connection.copyIn(text) { writer in
+                    try await writer.write(textRow: ["1", "x", nil])
+                }
+            }
+            defer { copying.cancel() }
+            try await eventually("it ends") { hasEnded.isSet }
+            let error = await #expect(throws: PostgresError.self) { try await copying.value }
+            #expect(error?.sqlState == .featureNotSupported)
+            #expect(error?.message.contains("one COPY") == true)
+            let stored = try await count("copy_twice", connection)
+            #expect(stored == 0)
+        }
+    }
+
     @Test("Cancelled at random moments, both ways", arguments: [3, 4])
     func cancellation(seed: UInt64) async throws {
         try await withTable("copy_cancelled_\(seed)") { pool, connection in
