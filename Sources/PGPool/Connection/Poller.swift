@@ -30,7 +30,6 @@ protocol Poller: Sendable {
     func wait(milliseconds: Int32, into ready: inout [(token: UInt64, readiness: Readiness)])
     /// Ends a `wait` that is under way, or the next one.
     func wakeUp()
-    func close()
 }
 
 #if os(Linux)
@@ -117,11 +116,11 @@ protocol Poller: Sendable {
             _ = read(event, &count, 8)
         }
 
-        deinit { events.deallocate() }
-
-        func close() {
-            _ = Glibc.close(event)
-            _ = Glibc.close(epoll)
+        // Not before nobody can call it any more: the numbers may be another's then.
+        deinit {
+            events.deallocate()
+            closeDescriptor(event)
+            closeDescriptor(epoll)
         }
     }
 #endif
@@ -136,5 +135,4 @@ struct NoPoller: Poller {
         _ = poll(nil, 0, milliseconds < 0 ? 1_000 : min(milliseconds, 1_000))
     }
     func wakeUp() {}
-    func close() {}
 }

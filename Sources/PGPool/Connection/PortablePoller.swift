@@ -87,7 +87,7 @@ final class PortablePoller: Poller {
         }
     }
 
-    func close() {
+    deinit {
         closeDescriptor(wakeReader)
         closeDescriptor(wakeWriter)
     }

@@ -213,7 +213,6 @@ public final class Reactor: TaskExecutor {
             runJobs(&batch.jobs)
         }
         for operation in batch.finished { operation.resume() }
-        poller.close()
     }
 
     /// Runs the tasks that are ready, and those that they make ready, for a few turns: a lease that one

@@ -4,6 +4,11 @@ import Testing
 
 @testable import PGPool
 
+#if canImport(Glibc)
+    import CLibPQ
+    import Glibc
+#endif
+
 @Suite("The reactor")
 struct ReactorTests {
     static let backends: [Reactor.Backend] = [.automatic, .poll]
@@ -53,6 +58,25 @@ struct ReactorTests {
         reactor.setDeadline(start + .milliseconds(20), otherToken)
         await other.gate.wait()
         #expect(handler.firedAt.load(ordering: .acquiring) == 0)
+    }
+
+    @Test("Shut down again and again, it touches no descriptor that is another's", arguments: backends)
+    func shutDownTwice(backend: Reactor.Backend) throws {
+        for _ in 0..<100 {
+            let reactor = Reactor(backend: backend)
+            reactor.shutDown()
+            var others: [Int32] = []
+            defer { for other in others { close(other) } }
+            // Its thread ends meanwhile; what it let go of is given out again here.
+            for _ in 0..<50 {
+                others.append(eventfd(0, Int32(EFD_NONBLOCK)))
+                reactor.shutDown()
+            }
+            for other in others {
+                var count: UInt64 = 0
+                try #require(read(other, &count, 8) < 0, "a reactor wrote to another's descriptor")
+            }
+        }
     }
 
     @Test("It runs tasks that prefer it", arguments: backends)
