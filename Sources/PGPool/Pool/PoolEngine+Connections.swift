@@ -48,15 +48,22 @@ extension PoolEngine: SessionEvents, ReactorHandler {
             )
             return
         }
-        let (watcher, generation) = state.withLock { state in
-            (state.watcher, state.connection(id)?.endpointGeneration)
+        let (isWanted, watcher, generation) = state.withLock { state in
+            // From here on the session can be closed from outside, which ends what runs on it. Who wanted
+            // it closed before found nothing to close.
+            let connection = state.connection(id)
+            connection?.session = session
+            return (state.machine.isOpening(id), state.watcher, connection?.endpointGeneration)
+        }
+        guard isWanted else {
+            // `sessionClosed` frees its slot.
+            session.close()
+            return
         }
         guard let watcher, let generation else {
             setUp(id, session)
             return
         }
-        // From here on the session can be closed from outside, which ends what runs on it.
-        state.withLock { $0.connection(id)?.session = session }
         watcher.check(session, generation: generation) { [self] problem in
             guard let problem else { return setUp(id, session) }
             session.close()
@@ -69,7 +76,6 @@ extension PoolEngine: SessionEvents, ReactorHandler {
             opened(id, session)
             return
         }
-        state.withLock { $0.connection(id)?.session = session }
         Task { [self] in
             let started = Instant.now
             do {
@@ -128,16 +134,12 @@ extension PoolEngine: SessionEvents, ReactorHandler {
     }
 
     private func dialFailed(_ id: ConnectionID, _ failure: DialFailure) {
-        let report = PoolError.ConnectFailure(failure)
         var isNews = false
         self.report(failure.verdict, of: id)
         run { state in
             // A dial that the pool gave up by itself says nothing of the server.
             isNews = failure.didTimeOut || state.machine.isOpening(id)
-            if isNews {
-                state.lastConnectFailure = report
-                state.totals.connectFailuresTotal += 1
-            }
+            if isNews { state.note(failure) }
             state.remove(id)
             state.machine.connectFailed(
                 id,
@@ -146,7 +148,11 @@ extension PoolEngine: SessionEvents, ReactorHandler {
                 into: &state.actions
             )
         }
-        guard isNews else { return }
+        if isNews { announce(failure) }
+    }
+
+    private func announce(_ failure: DialFailure) {
+        let report = PoolError.ConnectFailure(failure)
         logger.debug(
             "connect failed",
             metadata: ["pool": "\(configuration.name)", "error": "\(report)"]
@@ -158,6 +164,7 @@ extension PoolEngine: SessionEvents, ReactorHandler {
         let (dial, session) = state.withLock { _ in (connection.dial, connection.session) }
         if let dial {
             dial.abandon(didTimeOut: reason == .openingTimeout)
+            if session != nil, reason == .openingTimeout { setUpTimedOut(connection) }
         } else if let session {
             logger.debug(
                 "closing a connection",
@@ -166,6 +173,18 @@ extension PoolEngine: SessionEvents, ReactorHandler {
             observe(.connectionClosed(reason: reason.rawValue))
         }
         session?.close(lingers: reason != .severed)
+    }
+
+    /// The login was done, and what comes behind it, `onConnect` above all, took too long.
+    private func setUpTimedOut(_ connection: PooledConnection) {
+        let failure = DialFailure(
+            phase: .setUp,
+            message: "timed out while \(DialFailure.Phase.setUp.rawValue)",
+            elapsed: .now - connection.startedAt,
+            didTimeOut: true
+        )
+        state.withLock { $0.note(failure) }
+        announce(failure)
     }
 
     func probe(_ session: Session, _ id: ConnectionID, _ purpose: QuarantinePurpose) {
@@ -255,6 +274,13 @@ extension PoolEngine: SessionEvents, ReactorHandler {
             "pool": "\(configuration.name)", "backend": "\(session.backendPID)",
             "\(key)": "\(value)",
         ]
+    }
+}
+
+extension PoolEngine.State {
+    fileprivate mutating func note(_ failure: DialFailure) {
+        lastConnectFailure = PoolError.ConnectFailure(failure)
+        totals.connectFailuresTotal += 1
     }
 }
 

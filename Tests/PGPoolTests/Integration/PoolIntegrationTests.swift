@@ -1,4 +1,5 @@
 import PGPool
+import PGPoolCore
 import PGPoolTesting
 import Testing
 
@@ -246,6 +247,54 @@ struct PoolIntegrationTests {
         ) { pool in
             let error = try await poolError { try await pool.query("SELECT 1") }
             #expect(error.code == .connectFailed && error.sqlState == .undefinedTable)
+        }
+    }
+
+    @Test("An onConnect that hangs is a connect error of its phase when the opening's time is over")
+    func onConnectHangs() async throws {
+        let end = Gate()
+        defer { end.open() }
+        try await withPool(
+            on: Servers.plain.value,
+            maxConnections: 1,
+            configure: {
+                $0.onConnect = { _ in await end.wait() }
+                $0.opening.timeout = .milliseconds(200)
+                $0.acquire.timeout = .seconds(1)
+            }
+        ) { pool in
+            let error = try await poolError { try await pool.query("SELECT 1") }
+            #expect(error.lastConnectFailure?.phase == "setting up the session")
+            #expect(error.lastConnectFailure?.elapsed ?? .zero >= .milliseconds(200))
+            #expect(pool.snapshot.connectFailuresTotal > 0)
+        }
+    }
+
+    @Test("A shutdown at any moment of a connect ends it, though onConnect hangs")
+    func shutdownWhileConnecting() async throws {
+        let cluster = try await Servers.plain.value
+        var generator = SeededGenerator(seed: 20_261_122)
+        for round in 0..<400 {
+            var configuration = try ConnectionPool.Configuration(
+                url: cluster.url,
+                maxConnections: 1
+            )
+            let end = Gate()
+            configuration.minIdle = 1
+            configuration.onConnect = { _ in await end.wait() }
+            let pool = try ConnectionPool(configuration: configuration)
+            let isShutDown = Flag()
+            // Proof: a moment is drawn, nothing is waited for.
+            try await Task.sleep(for: .microseconds(.random(in: 0...6_000, using: &generator)))
+            let ending = Task {
+                await pool.shutdown(leaseTimeout: .zero)
+                isShutDown.set()
+            }
+            defer { end.open() }
+            try await eventually("shutdown \(round) returns", within: .seconds(5), seeing: pool) {
+                isShutDown.isSet
+            }
+            await ending.value
         }
     }
 }
