@@ -66,7 +66,8 @@ final class Dial: ReactorHandler {
             Task { [self] in await lookUp(resolver) }
             return
         }
-        BlockingThreads.resolver.run { [self] in
+        let names = target.hosts.map(\.name).joined(separator: ",")
+        BlockingThreads.resolver.run(for: names) { [self] in
             let (resolved, failure) = Resolver.resolve(target.hosts)
             if let failure {
                 finish(failing: failure)

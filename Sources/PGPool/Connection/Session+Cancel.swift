@@ -108,6 +108,11 @@ extension Session {
                     stopSending(operation, &state)
                 }
             }
+            if state.cancelsEndAt <= now {
+                // What waits behind it would wait for as long as the server's host keeps silent.
+                state.cancelsEndAt = .distantFuture
+                noteLost(&state, message: "a cancel request was not answered")
+            }
             if state.cancelAgainAt <= now {
                 state.cancelAgainAt = .distantFuture
                 ending.request = ending.request ?? cancelAgain(&state)
@@ -139,7 +144,7 @@ extension Session {
     func armNextDeadline(_ state: State) {
         let next = (state.sent + state.pending)
             .lazy.filter { $0.outcome == nil }.map(\.deadline).min()
-        armDeadline(min(next ?? .distantFuture, state.cancelAgainAt), state)
+        armDeadline(min(next ?? .distantFuture, state.cancelAgainAt, state.cancelsEndAt), state)
     }
 
     /// Asks libpq for a request, unless the statement is one that must not be cancelled.
@@ -149,9 +154,17 @@ extension Session {
         guard mayCancel(operation, state), let connection = state.connection,
             let pointer = PQgetCancel(connection)
         else { return nil }
+        if state.cancelsInFlight == 0 { state.cancelsEndAt = .now + CancelGrace.longest }
         state.cancelsInFlight += 1
         state.mustSettle = true
-        return CancelRequest(pointer)
+        armNextDeadline(state)
+        return CancelRequest(pointer, host: Self.address(of: connection))
+    }
+
+    private static func address(of connection: OpaquePointer) -> String {
+        let address = PQhostaddr(connection).map { String(cString: $0) } ?? ""
+        let host = address.isEmpty ? PQhost(connection).map { String(cString: $0) } : address
+        return "\(host ?? ""):\(PQport(connection).map { String(cString: $0) } ?? "")"
     }
 
     /// Whether a request hits nobody else's statement, and nothing that commits. It hits whatever runs
@@ -208,11 +221,12 @@ extension Session {
 
     /// `PQcancel` blocks, so it has a thread of its own.
     func send(_ request: CancelRequest) {
-        BlockingThreads.canceller.run {
+        BlockingThreads.canceller.run(for: request.host) {
             request.send()
             var ending = Ending()
             self.state.withLock { state in
                 state.cancelsInFlight -= 1
+                if state.cancelsInFlight == 0 { state.cancelsEndAt = .distantFuture }
                 guard !state.isLost else { return }
                 self.settleIfPossible(&state)
                 self.settleSent(&state, &ending)
@@ -255,9 +269,12 @@ extension Session {
 struct CancelRequest: @unchecked Sendable {
     // Proof: a PGcancel is made for use from another thread, and only `send` uses it, once.
     private let pointer: OpaquePointer
+    /// Where it goes.
+    let host: String
 
-    init(_ pointer: OpaquePointer) {
+    init(_ pointer: OpaquePointer, host: String) {
         self.pointer = pointer
+        self.host = host
     }
 
     func send() {

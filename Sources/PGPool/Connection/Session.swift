@@ -35,6 +35,8 @@ final class Session: ReactorHandler {
         var needsDiscard = false
         /// Cancel requests that may still reach the server.
         var cancelsInFlight = 0
+        /// Until when the server has to take them.
+        var cancelsEndAt = Instant.distantFuture
         /// When it is repeated.
         var cancelAgainAt = Instant.distantFuture
         /// A cancel request was sent: nothing else may be until a round trip passed.

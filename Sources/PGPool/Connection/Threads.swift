@@ -1,4 +1,5 @@
 internal import CLibPQ
+internal import DequeModule
 internal import Synchronization
 
 #if canImport(Glibc)
@@ -9,8 +10,10 @@ internal import Synchronization
     internal import Darwin
 #endif
 
-/// Starts a detached thread of the system's; the name helps whoever looks at `top -H`.
-func startThread(named name: String, _ body: @escaping @Sendable () -> Void) {
+/// Starts a detached thread of the system's; the name helps whoever looks at `top -H`. False when the
+/// system refuses.
+@discardableResult
+func startThread(named name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
     final class Box: Sendable {
         let name: String
         let body: @Sendable () -> Void
@@ -40,81 +43,55 @@ func startThread(named name: String, _ body: @escaping @Sendable () -> Void) {
     )
     pthread_attr_destroy(&attributes)
     if status != 0 { box.release() }
+    return status == 0
 }
 
-/// A few threads for calls that block and cannot be made otherwise: `getaddrinfo`, `PQcancel`.
+/// Threads for calls that block and cannot be made otherwise: `getaddrinfo`, `PQcancel`.
 ///
-/// Threads start as they are needed, up to a bound, and stay. Work beyond the bound queues; whoever
-/// handed it in has a deadline of its own.
+/// Each host has its own, so that one that hangs holds up no other. They start as they are needed, up to
+/// a bound, and end when nothing is left to do. Work beyond the bound queues; whoever handed it in has a
+/// deadline of its own.
 final class BlockingThreads: Sendable {
-    /// Name resolution.
-    static let resolver = BlockingThreads(named: "pgpool-resolver", maximum: 8)
-    /// Cancel requests; apart, so that a host that hangs does not keep names from being resolved.
-    static let canceller = BlockingThreads(named: "pgpool-cancel", maximum: 8)
+    static let resolver = BlockingThreads(named: "pgpool-resolver")
+    static let canceller = BlockingThreads(named: "pgpool-cancel")
 
-    private struct State {
-        var work: [@Sendable () -> Void] = []
+    private struct Host {
+        var work = Deque<@Sendable () -> Void>()
         var threads = 0
-        var idle = 0
     }
 
+    private static let maximum = 8
     private let name: String
-    private let maximum: Int
-    private let state = Mutex(State())
-    private let available: Semaphore
+    private let hosts = Mutex<[String: Host]>([:])
 
-    init(named name: String, maximum: Int) {
+    init(named name: String) {
         self.name = name
-        self.maximum = maximum
-        available = Semaphore()
     }
 
-    func run(_ work: @escaping @Sendable () -> Void) {
-        let mustStart = state.withLock { state in
-            state.work.append(work)
-            guard state.idle < state.work.count, state.threads < maximum else { return false }
-            state.threads += 1
+    func run(for host: String, _ work: @escaping @Sendable () -> Void) {
+        let mustStart = hosts.withLock { hosts in
+            hosts[host, default: Host()].work.append(work)
+            guard hosts[host, default: Host()].threads < Self.maximum else { return false }
+            hosts[host]?.threads += 1
             return true
         }
-        if mustStart {
-            startThread(named: name) { self.serve() }
-        }
-        available.signal()
-    }
-
-    private func serve() {
-        while true {
-            state.withLock { $0.idle += 1 }
-            available.wait()
-            let work = state.withLock { state in
-                state.idle -= 1
-                return state.work.isEmpty ? nil : Optional(state.work.removeFirst())
-            }
-            work?()
+        if mustStart, !startThread(named: name, { self.serve(host) }) {
+            // Those that run do its work, or the next one that starts.
+            hosts.withLock { $0[host]?.threads -= 1 }
         }
     }
-}
 
-/// A counting semaphore of the system's.
-final class Semaphore: Sendable {
-    // Proof: sem_t is made for concurrent use; the pointer is set once and freed in deinit.
-    nonisolated(unsafe) private let pointer: UnsafeMutablePointer<sem_t>
-
-    init() {
-        pointer = .allocate(capacity: 1)
-        sem_init(pointer, 0, 0)
+    private func serve(_ host: String) {
+        while let work = next(host) { work() }
     }
 
-    deinit {
-        sem_destroy(pointer)
-        pointer.deallocate()
-    }
-
-    func signal() {
-        sem_post(pointer)
-    }
-
-    func wait() {
-        while sem_wait(pointer) != 0 {}
+    /// What a thread is to do next; with nil it is to end.
+    private func next(_ host: String) -> (@Sendable () -> Void)? {
+        hosts.withLock { hosts in
+            if let work = hosts[host]?.work.popFirst() { return work }
+            hosts[host]?.threads -= 1
+            if hosts[host]?.threads == 0 { hosts[host] = nil }
+            return nil
+        }
     }
 }

@@ -1,0 +1,92 @@
+import PGPoolTesting
+import Synchronization
+import Testing
+
+@testable import PGPool
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// A cancel request is a connection of its own, which a server may accept and never answer.
+@Suite("Cancel requests at a server that hangs", .timeLimit(.minutes(2)))
+struct CancelStalledIntegrationTests {
+    /// Cancels a statement that the server runs, and returns when the next one is answered, or fails.
+    private func cancelOne(
+        _ statement: Query,
+        on connection: PostgresConnection
+    ) async throws {
+        let slow = Task { try await connection.query(statement) }
+        try await eventually("it is sent") {
+            connection.session.state.withLock { $0.sent.count == 1 }
+        }
+        slow.cancel()
+        await #expect(throws: CancellationError.self) { try await slow.value }
+        let isAnswered = Flag()
+        let next = Task {
+            defer { isAnswered.set() }
+            try await connection.query("SELECT 1")
+        }
+        defer { next.cancel() }
+        try await eventually("the next statement is answered") { isAnswered.isSet }
+        try await next.value
+    }
+
+    @Test("They hold up nobody at another server")
+    func elsewhere() async throws {
+        try await LocalCluster.with { frozen in
+            try await withPool(on: frozen, maxConnections: 20) { pool in
+                let sleepers = (0..<20).map { _ in
+                    Task { try await pool.query("SELECT pg_sleep(600)", sharing: .never) }
+                }
+                try await eventually("all of them run") {
+                    try await frozen.execute(
+                        """
+                        SELECT count(*) FROM pg_stat_activity
+                        WHERE state = 'active' AND query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()
+                        """
+                    ) == "20"
+                }
+                let processes = try await frozen.processIdentifiers()
+                for process in processes { kill(process, SIGSTOP) }
+                defer { for process in processes { kill(process, SIGCONT) } }
+                for sleeper in sleepers {
+                    sleeper.cancel()
+                    await #expect(throws: CancellationError.self) { try await sleeper.value }
+                }
+                try await withPool(on: Servers.plain.value, maxConnections: 1) { pool in
+                    try await pool.withConnection { connection in
+                        try await cancelOne("SELECT pg_sleep(600)", on: connection)
+                    }
+                    #expect(pool.snapshot.openedTotal == 1)
+                }
+            }
+        }
+    }
+
+    @Test("One that is never answered costs its connection, not an eternity")
+    func unanswered() async throws {
+        try await LocalCluster.with { cluster in
+            try await withPool(on: cluster, maxConnections: 1) { pool in
+                try await pool.withConnection { connection in
+                    let postmaster = try #require(
+                        pid_t(
+                            try await cluster.execute(
+                                "SELECT split_part(pg_read_file('postmaster.pid'), chr(10), 1)"
+                            )
+                        )
+                    )
+                    kill(postmaster, SIGSTOP)
+                    defer { kill(postmaster, SIGCONT) }
+                    let error = await #expect(throws: PostgresError.self) {
+                        try await cancelOne("SELECT pg_sleep(1)", on: connection)
+                    }
+                    #expect(error?.message.contains("cancel request") == true)
+                    #expect(error?.failureClass == .notExecuted)
+                }
+                try await pool.query("SELECT 1")
+                #expect(pool.snapshot.openedTotal == 2)
+            }
+        }
+    }
+}
