@@ -77,7 +77,7 @@ extension Session {
             guard exchange.purpose == .copyIn, operation.outcome == nil, !operation.didTimeOut
             else { return false }
             guard !exchange.hasTakenData else {
-                noteWrongUse(operation, "only one COPY can be run at a time, without other statements")
+                noteWrongUse(operation, "there is only one COPY in a copyIn")
                 return false
             }
             exchange.hasTakenData = true

@@ -60,7 +60,7 @@ struct ReactorTests {
         #expect(handler.firedAt.load(ordering: .acquiring) == 0)
     }
 
-    @Test("Shut down again and again, it touches no descriptor that is another's", arguments: backends)
+    @Test("Shut down again and again, it writes to nobody else's descriptor", arguments: backends)
     func shutDownTwice(backend: Reactor.Backend) throws {
         for _ in 0..<100 {
             let reactor = Reactor(backend: backend)
