@@ -131,7 +131,8 @@ extension PostgresConnection {
     ///
     /// - Parameters: as for ``ConnectionPool/withTransaction(isolation:readOnly:deferrable:commit:retry:deadline:acquireTimeout:fileID:line:_:)``.
     /// - Returns: what `body` returns, once the COMMIT is acknowledged.
-    /// - Throws: as that does.
+    /// - Throws: as that does; ``PoolError`` with `invalidStatement` where a transaction is open on the
+    ///   connection already.
     @discardableResult
     public func withTransaction<Result>(
         isolation: IsolationLevel? = nil,
@@ -161,12 +162,14 @@ extension PostgresConnection {
         _ body: (Transaction) async throws -> sending Result
     ) async throws -> sending TransactionAttempt<Result> {
         let transaction = Transaction(connection: self, depth: 0)
-        session.beginWithNextStatement(begin)
-        defer { session.endTransaction() }
+        try session.beginWithNextStatement(begin, lease: leaseNumber)
+        defer { session.endTransaction(lease: leaseNumber) }
         do {
             let result = try await body(transaction)
             try Task.checkCancellation()
-            if session.forgetBegin() { return TransactionAttempt(value: result, doubt: nil) }
+            if session.forgetBegin(lease: leaseNumber) {
+                return TransactionAttempt(value: result, doubt: nil)
+            }
             do {
                 try await transaction.commit(
                     timeout: deadline.map { max(.seconds(1), $0 - .now) }
@@ -177,7 +180,7 @@ extension PostgresConnection {
             return TransactionAttempt(value: result, doubt: nil)
         } catch {
             // Where this fails the connection is gone, and the transaction with it.
-            if !session.forgetBegin(), isInTransaction {
+            if session.mustRollBack(lease: leaseNumber) {
                 _ = try? await transaction.finish("ROLLBACK")
             }
             throw error

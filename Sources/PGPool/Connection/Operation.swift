@@ -140,6 +140,9 @@ class Operation: @unchecked Sendable {
         set { withRare { $0.cancelGrace = newValue } }
     }
 
+    /// Whether anybody waits for its outcome still.
+    var isAwaited: Bool { outcome == nil && (continuation != nil || completion != nil) }
+
     /// All results, in order.
     var results: [any KeptResult] {
         earlierResults + [result].compactMap { $0 }

@@ -189,13 +189,12 @@ final class Session: ReactorHandler {
         guard let connection = state.connection, !state.isLost else { return .lost }
         if state.isRetired { return .busy }
         if state.mustSettle || state.cancelsInFlight > 0 { return .needsReset }
-        // What nobody waits for any more is read to its end by whoever resets the session.
-        if state.pending.isEmpty, !state.sent.isEmpty,
-            state.sent.allSatisfy({ $0.outcome != nil })
-        {
-            return .needsReset
+        if !state.sent.isEmpty || !state.pending.isEmpty {
+            // What nobody waits for is read to its end by whoever resets the session.
+            let isAwaited =
+                state.sent.contains(where: \.isAwaited) || state.pending.contains(where: \.isAwaited)
+            return isAwaited ? .busy : .needsReset
         }
-        if !state.sent.isEmpty || !state.pending.isEmpty { return .busy }
         switch PQtransactionStatus(connection) {
         case PQTRANS_IDLE: return state.isDirty ? .needsReset : .clean
         case PQTRANS_INTRANS, PQTRANS_INERROR: return .needsReset

@@ -1,3 +1,4 @@
+internal import CLibPQ
 internal import DequeModule
 internal import PGPoolCore
 internal import Synchronization
@@ -35,6 +36,8 @@ struct TokenInsert: Sendable {
 struct TransactionState {
     /// To be sent with the next statement.
     var pending: TransactionBegin?
+    /// Somebody has asked for it, and its end is theirs to send.
+    var isOpen = false
     /// Why no further statement of the transaction may be sent: its BEGIN failed, so that it would
     /// commit by itself, or its commit cannot be verified.
     var refusal: PostgresError?
@@ -45,25 +48,82 @@ struct TransactionState {
 }
 
 extension Session {
-    /// Begins a transaction with the next statement, whatever it is.
-    func beginWithNextStatement(_ begin: TransactionBegin) {
-        state.withLock { state in
+    /// Begins a transaction with the next statement of the lease, whatever it is.
+    ///
+    /// - Throws: ``PoolError`` with `leaseEnded`, or with `invalidStatement` while another one is open.
+    func beginWithNextStatement(_ begin: TransactionBegin, lease: UInt64) throws {
+        try state.withLock { state in
             isTouched.store(true, ordering: .sequentiallyConsistent)
-            state.transaction = TransactionState(pending: begin)
+            guard isCurrent(lease) else { throw PostgresConnection.told(LeaseEndedError()) }
+            guard !state.transaction.isOpen, !isInsideTransaction(state) else {
+                throw PoolError(
+                    .invalidStatement,
+                    "a transaction is open on this connection already: use withSavepoint",
+                    failureClass: .deterministic
+                )
+            }
+            state.transaction = TransactionState(pending: begin, isOpen: true)
         }
     }
 
     /// True if no statement has been sent since, so that there is no transaction to end.
-    func forgetBegin() -> Bool {
+    func forgetBegin(lease: UInt64) -> Bool {
         state.withLock { state in
+            guard isCurrent(lease) else { return false }
             defer { state.transaction.pending = nil }
             return state.transaction.pending != nil
         }
     }
 
     /// The transaction is over, however it ended: what was known of it holds no longer.
-    func endTransaction() {
-        state.withLock { $0.transaction = TransactionState() }
+    func endTransaction(lease: UInt64) {
+        state.withLock { state in
+            // Another lease's are its own.
+            if isCurrent(lease) { state.transaction = TransactionState() }
+        }
+    }
+
+    /// The transaction's closure has failed. True if it is to be rolled back now; while something runs in
+    /// it still, its ROLLBACK is put behind that, and nobody waits for it.
+    func mustRollBack(lease: UInt64) -> Bool {
+        if forgetBegin(lease: lease) { return false }
+        var ending = Ending()
+        let mustRollBack = state.withLock { state in
+            guard isCurrent(lease), !state.isLost, !state.isClosing else { return false }
+            guard !state.sent.isEmpty || !state.pending.isEmpty || state.mustSettle else {
+                return isInsideTransaction(state)
+            }
+            for operation in state.pending where operation.outcome == nil && !operation.isControl {
+                operation.outcome = .failure(Self.transactionEnded)
+                ending.finished.append(operation)
+            }
+            state.pending.removeAll { $0.outcome != nil }
+            let rollback = Operation(Query("ROLLBACK"), .simple)
+            rollback.isControl = true
+            state.pending.append(rollback)
+            sendPending(&state)
+            settleSent(&state, &ending)
+            return false
+        }
+        end(ending)
+        return mustRollBack
+    }
+
+    private static let transactionEnded = PoolError(
+        .leaseEnded,
+        "the statement's transaction has ended before it was sent",
+        failureClass: .deterministic
+    )
+
+    private func isCurrent(_ lease: UInt64) -> Bool {
+        lease == leaseNumber.load(ordering: .sequentiallyConsistent)
+    }
+
+    /// Whether the server said so last; while it is busy that is not known.
+    private func isInsideTransaction(_ state: State) -> Bool {
+        guard let connection = state.connection else { return false }
+        let status = PQtransactionStatus(connection)
+        return status == PQTRANS_INTRANS || status == PQTRANS_INERROR
     }
 
     /// Why a statement must not be sent in the transaction as it is.

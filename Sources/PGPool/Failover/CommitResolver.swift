@@ -109,10 +109,11 @@ struct CommitResolver {
     private mutating func fence(_ node: LedgerNode, _ lockTimeout: Duration) async {
         guard let lease else { return resolution.fenceFailed(nil, at: .now, into: &actions) }
         let connection = PostgresConnection(session: lease.session, leaseNumber: lease.number)
-        connection.session.beginWithNextStatement(TransactionBegin(sql: LedgerSQL.fenceBegin))
+        let begin = TransactionBegin(sql: LedgerSQL.fenceBegin)
         let sql = ledger.sql.fence(token.id, lockTimeout: lockTimeout)
         let answer = await Self.within(lockTimeout) {
-            try await connection.simpleQuery(sql).last?[0].decode(String.self, at: 0)
+            try connection.session.beginWithNextStatement(begin, lease: connection.leaseNumber)
+            return try await connection.simpleQuery(sql).last?[0].decode(String.self, at: 0)
         }
         switch answer {
         case .success(let state):
@@ -151,7 +152,7 @@ struct CommitResolver {
     private mutating func endLease(isUsable: Bool) {
         guard let lease else { return }
         self.lease = nil
-        lease.session.endTransaction()
+        lease.session.endTransaction(lease: lease.number)
         if !isUsable { lease.session.retire() }
         engine.release(lease)
     }

@@ -1,0 +1,153 @@
+import PGPoolTesting
+import Synchronization
+import Testing
+
+@testable import PGPool
+
+@Suite("A transaction on a connection that is used on after it", .timeLimit(.minutes(2)))
+struct ConnectionTransactionIntegrationTests {
+    private struct Thrown: Error {}
+
+    /// Hands a lease and an empty table over, and checks afterwards that the connection was kept.
+    private func withTable(
+        _ name: String,
+        _ body: (PostgresConnection, Query) async throws -> Void
+    ) async throws -> [String] {
+        try await withPool(on: Servers.plain.value, maxConnections: 1) { pool in
+            try await pool.query("DROP TABLE IF EXISTS \(identifier: name)")
+            try await pool.query("CREATE TABLE \(identifier: name) (t text)")
+            try await pool.withConnection { connection in
+                try await body(connection, "INSERT INTO \(identifier: name) VALUES ('inside')")
+                try await connection.query("INSERT INTO \(identifier: name) VALUES ('after')")
+            }
+            let rows = try await pool.query("SELECT t FROM \(identifier: name) ORDER BY t")
+            #expect(pool.snapshot.openedTotal == 1)
+            return try rows.map { try $0.decode(String.self, at: 0) }
+        }
+    }
+
+    @Test("Left while a stream was being read: it is rolled back, and what follows is not")
+    func stream() async throws {
+        let stored = try await withTable("left_stream") { connection, insert in
+            await #expect(throws: Thrown.self) {
+                try await connection.withTransaction { transaction in
+                    try await transaction.query(insert)
+                    let numbers: Query = "SELECT generate_series(1, 1000000)"
+                    for try await _ in try await transaction.stream(numbers) { throw Thrown() }
+                }
+            }
+        }
+        #expect(stored == ["after"])
+    }
+
+    @Test("Returned from while a stream is open: it cannot be committed, and is rolled back")
+    func openStream() async throws {
+        let stored = try await withTable("left_open") { connection, insert in
+            let error = try await poolError {
+                _ = try await connection.withTransaction { transaction in
+                    try await transaction.query(insert)
+                    return try await transaction.stream("SELECT generate_series(1, 1000000)")
+                }
+            }
+            #expect(error.code == .connectionBusy)
+        }
+        #expect(stored == ["after"])
+    }
+
+    @Test("Cancelled while a statement runs: the connection goes on", arguments: [1, 3])
+    func cancelled(transactions: Int) async throws {
+        let stored = try await withTable("left_cancelled_\(transactions)") { connection, insert in
+            for _ in 0..<transactions {
+                let slow = Task {
+                    try await connection.withTransaction { transaction in
+                        try await transaction.query(insert)
+                        try await transaction.query("SELECT pg_sleep(600)")
+                    }
+                }
+                try await eventually("it sleeps") {
+                    connection.session.state.withLock { state in
+                        state.sent.first?.query.sql.contains("pg_sleep") ?? false
+                    }
+                }
+                slow.cancel()
+                await #expect(throws: CancellationError.self) { try await slow.value }
+            }
+            try await connection.withTransaction { try await $0.query("SELECT 1") }
+        }
+        #expect(stored == ["after"])
+    }
+
+    @Test("A statement that still waits when its transaction ends is not sent behind it")
+    func waiting() async throws {
+        let stored = try await withTable("left_waiting") { connection, insert in
+            let late = Mutex<Task<Void, any Error>?>(nil)
+            await #expect(throws: Thrown.self) {
+                try await connection.withTransaction { transaction in
+                    try await transaction.query(insert)
+                    let slow = Task { try await connection.simpleQuery("SELECT pg_sleep(1)") }
+                    try await eventually("it is sent") {
+                        connection.session.state.withLock { $0.sent.count == 1 }
+                    }
+                    late.withLock { $0 = Task { try await connection.query(insert) } }
+                    try await eventually("it waits") {
+                        connection.session.state.withLock { $0.pending.count == 1 }
+                    }
+                    withExtendedLifetime(slow) {}
+                    throw Thrown()
+                }
+            }
+            let task = try #require(late.withLock { $0 })
+            let error = await #expect(throws: PoolError.self) { try await task.value }
+            #expect(error?.code == .leaseEnded)
+        }
+        #expect(stored == ["after"])
+    }
+
+    @Test("One inside another is refused before anything is sent")
+    func nested() async throws {
+        let hasBegun = Flag()
+        let stored = try await withTable("left_nested") { connection, insert in
+            try await connection.withTransaction { transaction in
+                for isFirst in [true, false] {
+                    let error = try await poolError {
+                        try await connection.withTransaction { _ in hasBegun.set() }
+                    }
+                    #expect(error.code == .invalidStatement)
+                    if isFirst { try await transaction.query("SELECT 1") }
+                }
+            }
+            try await connection.query("BEGIN")
+            try await connection.query(insert)
+            let error = try await poolError {
+                try await connection.withTransaction { _ in hasBegun.set() }
+            }
+            #expect(error.code == .invalidStatement)
+            try await connection.query("ROLLBACK")
+        }
+        #expect(!hasBegun.isSet)
+        #expect(stored == ["after"])
+    }
+
+    @Test("Begun after the lease's end, it does not touch the next one's")
+    func stale() async throws {
+        try await withPool(on: Servers.plain.value, maxConnections: 1) { pool in
+            let kept = Mutex<PostgresConnection?>(nil)
+            try await pool.withConnection { connection in kept.withLock { $0 = connection } }
+            let stale = try #require(kept.withLock { $0 })
+            try await pool.withConnection { connection in
+                let error = try await poolError {
+                    try await stale.withTransaction { _ in
+                        try await connection.query("SELECT 1")
+                        #expect(!connection.isInTransaction)
+                    }
+                }
+                #expect(error.code == .leaseEnded)
+                try await connection.withTransaction { transaction in
+                    stale.session.endTransaction(lease: stale.leaseNumber)
+                    try await transaction.query("SELECT 1")
+                    #expect(connection.isInTransaction)
+                }
+            }
+        }
+    }
+}
