@@ -108,10 +108,12 @@ extension Session {
                     stopSending(operation, &state)
                 }
             }
-            if state.cancelsEndAt <= now {
-                // What waits behind it would wait for as long as the server's host keeps silent.
-                state.cancelsEndAt = .distantFuture
-                noteLost(&state, message: "a cancel request was not answered")
+            if state.cancelPatience.end <= now, let connection = state.connection {
+                let host = Self.address(of: connection)
+                let lastTaken = BlockingThreads.canceller.lastEnd(for: host)
+                if state.cancelPatience.isOver(at: now, lastTaken: lastTaken) {
+                    noteLost(&state, message: "a cancel request was not answered")
+                }
             }
             if state.cancelAgainAt <= now {
                 state.cancelAgainAt = .distantFuture
@@ -144,7 +146,10 @@ extension Session {
     func armNextDeadline(_ state: State) {
         let next = (state.sent + state.pending)
             .lazy.filter { $0.outcome == nil }.map(\.deadline).min()
-        armDeadline(min(next ?? .distantFuture, state.cancelAgainAt, state.cancelsEndAt), state)
+        armDeadline(
+            min(next ?? .distantFuture, state.cancelAgainAt, state.cancelPatience.end),
+            state
+        )
     }
 
     /// Asks libpq for a request, unless the statement is one that must not be cancelled.
@@ -154,7 +159,7 @@ extension Session {
         guard mayCancel(operation, state), let connection = state.connection,
             let pointer = PQgetCancel(connection)
         else { return nil }
-        if state.cancelsInFlight == 0 { state.cancelsEndAt = .now + CancelGrace.longest }
+        state.cancelPatience.queued(at: .now)
         state.cancelsInFlight += 1
         state.mustSettle = true
         armNextDeadline(state)
@@ -222,11 +227,15 @@ extension Session {
     /// `PQcancel` blocks, so it has a thread of its own.
     func send(_ request: CancelRequest) {
         BlockingThreads.canceller.run(for: request.host) {
+            self.state.withLock { state in
+                state.cancelPatience.began(at: .now)
+                self.armNextDeadline(state)
+            }
             request.send()
             var ending = Ending()
             self.state.withLock { state in
                 state.cancelsInFlight -= 1
-                if state.cancelsInFlight == 0 { state.cancelsEndAt = .distantFuture }
+                if state.cancelsInFlight == 0 { state.cancelPatience.ended() }
                 guard !state.isLost else { return }
                 self.settleIfPossible(&state)
                 self.settleSent(&state, &ending)

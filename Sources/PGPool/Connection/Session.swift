@@ -35,8 +35,8 @@ final class Session: ReactorHandler {
         var needsDiscard = false
         /// Cancel requests that may still reach the server.
         var cancelsInFlight = 0
-        /// Until when the server has to take them.
-        var cancelsEndAt = Instant.distantFuture
+        /// How long the server's host has to take them.
+        var cancelPatience = CancelPatience()
         /// When it is repeated.
         var cancelAgainAt = Instant.distantFuture
         /// A cancel request was sent: nothing else may be until a round trip passed.
@@ -130,9 +130,10 @@ final class Session: ReactorHandler {
         installNoticeReceiver()
     }
 
-    /// Starts to watch the socket. False when the system refuses.
+    /// Starts to watch the socket. False when the system refuses, or it is closed already.
     func start() -> Bool {
         state.withLock { state in
+            guard state.connection != nil, !state.isClosing else { return false }
             state.token = reactor.register(self, descriptor: state.descriptor)
             return state.token != nil
         }
@@ -192,7 +193,8 @@ final class Session: ReactorHandler {
         if !state.sent.isEmpty || !state.pending.isEmpty {
             // What nobody waits for is read to its end by whoever resets the session.
             let isAwaited =
-                state.sent.contains(where: \.isAwaited) || state.pending.contains(where: \.isAwaited)
+                state.sent.contains(where: \.isAwaited)
+                || state.pending.contains(where: \.isAwaited)
             return isAwaited ? .busy : .needsReset
         }
         switch PQtransactionStatus(connection) {
@@ -214,6 +216,19 @@ final class Session: ReactorHandler {
         if state.sent.isEmpty, state.pending.isEmpty { return condition(state) }
         return state.isDirty ? .needsReset : .clean
     }
+
+    /// Whether it is alive, and neither in a transaction nor at work.
+    var isSettled: Bool {
+        state.withLock { state in
+            guard let connection = state.connection, !state.isLost, !state.mustSettle else {
+                return false
+            }
+            return state.sent.isEmpty && state.pending.isEmpty && state.transaction.pending == nil
+                && PQtransactionStatus(connection) == PQTRANS_IDLE
+        }
+    }
+
+    var isLost: Bool { state.withLock { $0.isLost } }
 
     /// Whether the session is inside a transaction block.
     var isInTransaction: Bool {

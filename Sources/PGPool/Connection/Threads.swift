@@ -1,5 +1,6 @@
 internal import CLibPQ
 internal import DequeModule
+internal import PGPoolCore
 internal import Synchronization
 
 #if canImport(Glibc)
@@ -58,6 +59,8 @@ final class BlockingThreads: Sendable {
     private struct Host {
         var work = Deque<@Sendable () -> Void>()
         var threads = 0
+        /// When one of its calls returned last.
+        var lastEnd: Instant?
     }
 
     private static let maximum = 8
@@ -81,8 +84,16 @@ final class BlockingThreads: Sendable {
         }
     }
 
+    /// When one of the host's calls returned last, while others are under way or wait.
+    func lastEnd(for host: String) -> Instant? {
+        hosts.withLock { $0[host]?.lastEnd }
+    }
+
     private func serve(_ host: String) {
-        while let work = next(host) { work() }
+        while let work = next(host) {
+            work()
+            hosts.withLock { $0[host]?.lastEnd = .now }
+        }
     }
 
     /// What a thread is to do next; with nil it is to end.

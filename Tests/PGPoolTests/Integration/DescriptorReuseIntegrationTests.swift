@@ -6,6 +6,16 @@ import Testing
 
 @Suite("A descriptor whose number is used again", .timeLimit(.minutes(1)))
 struct DescriptorReuseIntegrationTests {
+    @Test("A session that is closed is not watched any more")
+    func startAfterClose() async throws {
+        try await withPool(on: Servers.plain.value, maxConnections: 1) { pool in
+            try await pool.withConnection { connection in
+                connection.session.close()
+                #expect(!connection.session.start())
+            }
+        }
+    }
+
     /// libpq closes the socket of a connection as it finds it lost, which may be long before its lease
     /// ends; the next connection gets the number.
     @Test(
