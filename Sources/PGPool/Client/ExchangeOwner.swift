@@ -38,6 +38,9 @@ final class ExchangeOwner: Sendable {
         case (.rows, false): return .extended
         case (.rows, true): problem = "COPY is no query: use copyIn or copyOut"
         case (_, false): problem = "not a COPY statement"
+        case (.copyIn, true) where !query.sql.uppercased().contains("STDIN"):
+            // The server would copy from a file of its own, and commit.
+            problem = "not a COPY … FROM STDIN"
         case (_, true):
             guard query.parameters.count > 0 else { return .simple }
             problem = "COPY takes no parameters: only identifiers can be interpolated"

@@ -313,7 +313,9 @@ extension Session {
         _ connection: OpaquePointer,
         _ state: inout State
     ) {
-        if operation.error == nil {
+        if operation.error == nil, operation.didTimeOut {
+            operation.error = Self.timeout(of: operation, .rolledBack)
+        } else if operation.error == nil {
             operation.error = PostgresError(
                 sqlState: .featureNotSupported,
                 message: "COPY to or from the client cannot be run as a query",

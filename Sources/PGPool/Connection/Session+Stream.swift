@@ -14,7 +14,9 @@ extension Session {
         if operation.phase != .copyIn { exchange.endPhase = operation.phase }
         guard operation.sending.precedingResults == 0 else { return }
         guard exchange.purpose == .rows else {
-            if exchange.purpose == .copyIn, operation.phase == .autocommit {
+            // Once the end of the data is handed over, it commits.
+            let mayGoOn = exchange.copy == .sending || !exchange.hasTakenData
+            if exchange.purpose == .copyIn, operation.phase == .autocommit, mayGoOn {
                 operation.phase = .copyIn
             }
             return

@@ -64,18 +64,53 @@ struct CancelStalledIntegrationTests {
         }
     }
 
+    @Test("The timeout of a COPY that is let in before its cancel request comes is a timeout")
+    func copyLetInLate() async throws {
+        try await LocalCluster.with { cluster in
+            try await withPool(on: cluster, maxConnections: 2) { pool in
+                try await pool.query("CREATE TABLE locked (t text)")
+                let postmaster = try await postmaster(cluster)
+                try await pool.withConnection { connection in
+                    let copying = try await pool.withTransaction { transaction in
+                        try await transaction.query("LOCK TABLE locked")
+                        kill(postmaster, SIGSTOP)
+                        let copying = Task {
+                            try await connection.copyIn(
+                                "COPY locked FROM STDIN",
+                                statementTimeout: .milliseconds(100)
+                            ) { _ in }
+                        }
+                        try await eventually("its time is over") {
+                            connection.session.state.withLock { $0.sent.first?.didTimeOut ?? false }
+                        }
+                        return copying
+                    }
+                    defer { kill(postmaster, SIGCONT) }
+                    let refusal = await #expect(throws: PostgresError.self) {
+                        try await copying.value
+                    }
+                    #expect(refusal?.sqlState == .queryCanceled)
+                }
+            }
+        }
+    }
+
+    private func postmaster(_ cluster: LocalCluster) async throws -> pid_t {
+        try #require(
+            pid_t(
+                try await cluster.execute(
+                    "SELECT split_part(pg_read_file('postmaster.pid'), chr(10), 1)"
+                )
+            )
+        )
+    }
+
     @Test("One that is never answered costs its connection, not an eternity")
     func unanswered() async throws {
         try await LocalCluster.with { cluster in
             try await withPool(on: cluster, maxConnections: 1) { pool in
                 try await pool.withConnection { connection in
-                    let postmaster = try #require(
-                        pid_t(
-                            try await cluster.execute(
-                                "SELECT split_part(pg_read_file('postmaster.pid'), chr(10), 1)"
-                            )
-                        )
-                    )
+                    let postmaster = try await postmaster(cluster)
                     kill(postmaster, SIGSTOP)
                     defer { kill(postmaster, SIGCONT) }
                     let error = await #expect(throws: PostgresError.self) {

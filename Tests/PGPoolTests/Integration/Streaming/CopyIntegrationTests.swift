@@ -112,6 +112,10 @@ struct CopyIntegrationTests {
                     try await connection.copyIn(query) { _ in }
                 }
             }
+            let refused = await #expect(throws: PostgresError.self) {
+                try await connection.copyIn("COPY copy_errors FROM PROGRAM 'true'") { _ in }
+            }
+            #expect(refused?.sqlState == .featureNotSupported, "the server must not be asked")
             for query: Query in [
                 "COPY copy_errors FROM STDIN", "SELECT 1", "COPY nowhere TO STDOUT",
             ] {
