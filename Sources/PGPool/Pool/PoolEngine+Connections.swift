@@ -66,8 +66,11 @@ extension PoolEngine: SessionEvents, ReactorHandler {
         }
         watcher.check(session, generation: generation) { [self] problem in
             guard let problem else { return setUp(id, session) }
-            session.close()
-            dialFailed(id, DialFailure(phase: .setUp, message: problem, elapsed: .zero))
+            setUpFailed(
+                id,
+                session,
+                DialFailure(phase: .setUp, message: problem, elapsed: .zero)
+            )
         }
     }
 
@@ -82,18 +85,26 @@ extension PoolEngine: SessionEvents, ReactorHandler {
                 try await prepare(session, hook)
                 opened(id, session)
             } catch {
-                session.close()
-                dialFailed(
+                setUpFailed(
                     id,
+                    session,
                     DialFailure(
                         phase: .setUp,
-                        message: "onConnect failed",
+                        message: error is UnsettledError
+                            ? "onConnect left a transaction or a statement open"
+                            : "onConnect failed",
                         sqlState: (error as? PostgresError)?.sqlState,
                         elapsed: Instant.now - started
                     )
                 )
             }
         }
+    }
+
+    /// The slot is free when the server has let go of the session.
+    private func setUpFailed(_ id: ConnectionID, _ session: Session, _ failure: DialFailure) {
+        state.withLock { $0.connection(id)?.failure = failure }
+        session.close()
     }
 
     /// Has the caller's hook make its settings, which are the session's own from then on.
@@ -103,7 +114,9 @@ extension PoolEngine: SessionEvents, ReactorHandler {
     ) async throws {
         let connection = PostgresConnection(session: session, leaseNumber: session.beginLease())
         try await hook(connection)
+        let isSettled = session.isSettled
         _ = session.endLease()
+        guard isSettled else { throw UnsettledError() }
         session.acceptAsClean()
     }
 
@@ -131,6 +144,8 @@ extension PoolEngine: SessionEvents, ReactorHandler {
         logger.debug("connection opened", metadata: metadata(session, "took", took.brief))
         observe(.connectionOpened(createTime: took))
         perform(effects)
+        // Who found it lost before had nobody to tell.
+        if session.isLost { run { $0.machine.connectionLost(id, at: .now, into: &$0.actions) } }
     }
 
     private func dialFailed(_ id: ConnectionID, _ failure: DialFailure) {
@@ -161,10 +176,12 @@ extension PoolEngine: SessionEvents, ReactorHandler {
     }
 
     func close(_ connection: PooledConnection, _ reason: CloseReason) {
-        let (dial, session) = state.withLock { _ in (connection.dial, connection.session) }
+        let (dial, session, hasFailed) = state.withLock { _ in
+            (connection.dial, connection.session, connection.failure != nil)
+        }
         if let dial {
             dial.abandon(didTimeOut: reason == .openingTimeout)
-            if session != nil, reason == .openingTimeout { setUpTimedOut(connection) }
+            if session != nil, reason == .openingTimeout, !hasFailed { setUpTimedOut(connection) }
         } else if let session {
             logger.debug(
                 "closing a connection",
@@ -245,6 +262,9 @@ extension PoolEngine: SessionEvents, ReactorHandler {
     }
 
     func sessionClosed(_ session: Session) {
+        if let failure = state.withLock({ $0.connection(session.id)?.failure }) {
+            return dialFailed(session.id, failure)
+        }
         run { state in
             guard state.connection(session.id) != nil else { return }
             state.totals.closedTotal += 1
@@ -276,6 +296,9 @@ extension PoolEngine: SessionEvents, ReactorHandler {
         ]
     }
 }
+
+/// `onConnect` left the session in a state in which nobody else can use it.
+private struct UnsettledError: Error {}
 
 extension PoolEngine.State {
     fileprivate mutating func note(_ failure: DialFailure) {

@@ -11,6 +11,8 @@ final class PooledConnection: @unchecked Sendable {
     var endpointGeneration: UInt64 = 0
     var dial: Dial?
     var session: Session?
+    /// Why its opening failed, while its session is being closed.
+    var failure: DialFailure?
     var leasedAt = Instant(nanoseconds: 0)
     /// Who has it; nil while nobody does.
     var site: RawCallSite?
