@@ -62,11 +62,13 @@ extension ConnectionPool {
                 snapshot: snapshot
             )
         } catch .shutDown {
-            throw PoolError(.shutDown, "the pool is shutting down", snapshot: snapshot)
+            throw shutDownError
         }
         do {
             let wait = timeout ?? engine.configuration.acquire.timeout
             try await listener.start(deadline: .now + wait)
+        } catch  where listeners.isClosed && !Task.isCancelled {
+            throw shutDownError
         } catch let failure as DialFailure {
             guard !Task.isCancelled else { throw CancellationError() }
             throw PoolError(
@@ -82,5 +84,9 @@ extension ConnectionPool {
             )
         }
         return Notifications(listener)
+    }
+
+    private nonisolated var shutDownError: PoolError {
+        PoolError(.shutDown, "the pool is shutting down", snapshot: snapshot)
     }
 }

@@ -18,6 +18,9 @@ final class ListenerRegistry: Sendable {
     /// The listeners whose connection is open, being opened or being closed.
     var count: Int { state.withLock { $0.listeners.count } }
 
+    /// Whether all are to end.
+    var isClosed: Bool { state.withLock { $0.isClosed } }
+
     func add(_ listener: NotificationListener, limit: Int) throws(Refusal) {
         let refusal = state.withLock { state -> Refusal? in
             if state.isClosed { return .shutDown }

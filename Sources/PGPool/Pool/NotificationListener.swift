@@ -15,6 +15,8 @@ final class NotificationListener: SessionEvents {
 
     private struct State {
         var line: Line?
+        /// The attempt to connect that is under way.
+        var dial: Dial?
         var isClosed = false
         /// A connection was lost, and its successor has said nothing yet.
         var owesGap = false
@@ -44,18 +46,19 @@ final class NotificationListener: SessionEvents {
 
     /// Connects and subscribes, then goes on by itself until it is closed.
     ///
-    /// - Throws: `DialFailure`, ``PostgresError``, `CancellationError`.
+    /// - Throws: `DialFailure`, ``PostgresError``, `CancellationError`, the last one also when it is closed.
     func start(deadline: Instant) async throws {
         do {
             var line: Line?
             var backoff = Pauses(engine.configuration)
             while line == nil {
+                guard !isClosed, !Task.isCancelled else { throw CancellationError() }
                 do {
                     line = try await open(deadline: deadline)
                 } catch let failure as DialFailure {
                     let pause = backoff.next()
                     guard !failure.isDeterministic, .now + pause < deadline else { throw failure }
-                    try await Task.sleep(for: pause)
+                    await sleep(for: pause)
                 }
             }
             if let line { goOn(with: line) }
@@ -68,15 +71,33 @@ final class NotificationListener: SessionEvents {
 
     /// Ends it; the connection follows.
     func close(discarding: Bool) {
-        let (line, tasks) = state.withLock { state in
+        let (line, dial, tasks) = state.withLock { state in
             state.isClosed = true
             defer { state.tasks = [] }
-            return (state.line, state.tasks)
+            return (state.line, state.dial, state.tasks)
         }
         buffer.finish(discarding: discarding)
         for task in tasks { task.cancel() }
+        dial?.abandon(didTimeOut: false)
         line?.session.close()
     }
+
+    /// Sleeps until it is closed, or the task cancelled, at the longest.
+    private func sleep(for pause: Duration) async {
+        let sleep = Task { _ = try? await Task.sleep(for: pause) }
+        let isClosed = state.withLock { state in
+            state.tasks.append(sleep)
+            return state.isClosed
+        }
+        if isClosed { sleep.cancel() }
+        await withTaskCancellationHandler {
+            await sleep.value
+        } onCancel: {
+            sleep.cancel()
+        }
+    }
+
+    private var isClosed: Bool { state.withLock { $0.isClosed } }
 
     // MARK: - The connection
 
@@ -128,7 +149,13 @@ final class NotificationListener: SessionEvents {
             },
             completion: { outcome.set($0) }
         )
+        let isWanted = state.withLock { state in
+            state.dial = dial
+            return !state.isClosed
+        }
         dial.start(deadline: min(deadline, .now + configuration.opening.timeout))
+        if !isWanted { dial.abandon(didTimeOut: false) }
+        defer { state.withLock { $0.dial = nil } }
         return await withTaskCancellationHandler {
             await outcome.wait()
         } onCancel: {
@@ -173,7 +200,7 @@ final class NotificationListener: SessionEvents {
     /// A new connection, however long it takes; `nil` once it is not wanted any more.
     private func reconnect() async -> Line? {
         var pauses = Pauses(engine.configuration)
-        while !state.withLock({ $0.isClosed }), !Task.isCancelled {
+        while !isClosed, !Task.isCancelled {
             do {
                 return try await open(deadline: .now + engine.configuration.opening.timeout)
             } catch {

@@ -232,6 +232,41 @@ struct NotificationIntegrationTests {
         }
     }
 
+    @Test("A shutdown ends one that is still connecting", arguments: [true, false])
+    func shutdownWhileConnecting(hangs: Bool) async throws {
+        struct Unknown: Error {}
+        let end = Gate()
+        defer { end.open() }
+        let looksUp = Flag()
+        var configuration = try ConnectionPool.Configuration(
+            url: "postgresql://app@nowhere.invalid/app",
+            maxConnections: 1
+        )
+        configuration.opening.timeout = .seconds(60)
+        configuration.opening.backoffBase = .seconds(30)
+        configuration.opening.backoffMaximum = .seconds(30)
+        configuration.resolver = { _ in
+            looksUp.set()
+            if hangs { await end.wait() }
+            throw Unknown()
+        }
+        let pool = try ConnectionPool(configuration: configuration)
+        let listening = Task {
+            for await _ in try await pool.listen(to: ["late"], timeout: .seconds(120)) {}
+        }
+        try await eventually("it connects") { looksUp.isSet }
+        let isShutDown = Flag()
+        let ending = Task {
+            await pool.shutdown()
+            isShutDown.set()
+        }
+        defer { listening.cancel() }
+        try await eventually("shutdown returns", within: .seconds(10)) { isShutDown.isSet }
+        await ending.value
+        let error = try await poolError { try await listening.value }
+        #expect(error.code == .shutDown)
+    }
+
     @Test("Bounds: channels, buffer, listeners; an unreachable server says why")
     func bounds() async throws {
         try await withPool(
