@@ -77,10 +77,6 @@ public final class Cluster: Sendable {
         monitor.start()
     }
 
-    deinit {
-        readers.close()
-    }
-
     /// The members as they were last told, the writer first.
     public var members: [ClusterMember] { readers.members }
 

@@ -48,6 +48,15 @@ public actor ConnectionPool {
         observers: [any PoolObserver] = [],
         logger: Logger? = nil
     ) throws {
+        try self.init(.pool, configuration: configuration, observers: observers, logger: logger)
+    }
+
+    init(
+        _ scope: EndpointMonitor.Scope,
+        configuration: Configuration,
+        observers: [any PoolObserver],
+        logger: Logger?
+    ) throws {
         try configuration.validate()
         ledger = CommitLedger(configuration.commitLedger)
         engine = PoolEngine(
@@ -65,7 +74,7 @@ public actor ConnectionPool {
             pattern: nil,
             seed: seed
         )
-        let monitor = EndpointMonitor(.pool, engine: engine, topology: hosts, seed: seed)
+        let monitor = EndpointMonitor(scope, engine: engine, topology: hosts, seed: seed)
         engine.start(watchedBy: monitor)
         monitor.start()
     }
@@ -137,7 +146,8 @@ public actor ConnectionPool {
         await drain(queueTimeout: .zero, leaseTimeout: leaseTimeout)
     }
 
-    /// Waits until `minIdle` connections, or one if that is 0, are open and answer.
+    /// Waits until a connection has proven that the server answers, and `minIdle` are open, or as many as
+    /// the limit allows. None is kept from others meanwhile.
     ///
     /// - Parameter timeout: Default: the acquire timeout.
     /// - Throws: ``PoolError`` as acquiring does; `CancellationError`.
@@ -147,23 +157,8 @@ public actor ConnectionPool {
         line: UInt = #line
     ) async throws {
         let site = RawCallSite(fileID: fileID, line: line)
-        let wanted = max(1, engine.configuration.minIdle)
-        try await withThrowingTaskGroup(of: Lease.self) { group in
-            for _ in 0..<wanted {
-                group.addTask { [engine] in try await engine.acquire(timeout, site) }
-            }
-            var leases: [Lease] = []
-            defer { for lease in leases { engine.release(lease) } }
-            do {
-                while let lease = try await group.next() { leases.append(lease) }
-            } catch {
-                group.cancelAll()
-                // The others may have theirs already.
-                while let result = await group.nextResult() {
-                    if case .success(let lease) = result { leases.append(lease) }
-                }
-                throw error
-            }
-        }
+        let end = Instant.now + (timeout ?? engine.configuration.acquire.timeout)
+        engine.release(try await engine.acquire(end.fromNow, site))
+        try await engine.waitUntilOpen(engine.configuration.minIdle, by: end)
     }
 }

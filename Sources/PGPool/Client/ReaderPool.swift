@@ -31,7 +31,9 @@ public struct ReaderPool: Sendable {
         _ body: (PostgresConnection) async throws -> sending Result
     ) async throws -> sending Result {
         let site = RawCallSite(fileID: fileID, line: line)
-        let (pool, lease) = try await readers.acquire(acquireTimeout, after, site)
+        let (pool, lease) = try await readers.repeating(acquireTimeout) { end, tried in
+            try await readers.acquire(by: end, after, &tried, site)
+        }
         return try await pool.use(lease, body)
     }
 
@@ -54,18 +56,17 @@ public struct ReaderPool: Sendable {
         fileID: StaticString = #fileID,
         line: UInt = #line
     ) async throws -> Rows {
-        try await readers.repeating(acquireTimeout) { remaining, tried in
+        let site = RawCallSite(fileID: fileID, line: line)
+        return try await readers.repeating(acquireTimeout) { end, tried in
             guard after == nil else {
-                return try await withConnection(
-                    acquireTimeout: remaining,
-                    after: after,
-                    fileID: fileID,
-                    line: line
-                ) { try await $0.query(query, statementTimeout: statementTimeout) }
+                let (pool, lease) = try await readers.acquire(by: end, after, &tried, site)
+                return try await pool.use(lease) {
+                    try await $0.query(query, statementTimeout: statementTimeout)
+                }
             }
             return try await readers.choose(&tried).query(
                 query,
-                acquireTimeout: remaining,
+                acquireTimeout: end.fromNow,
                 statementTimeout: statementTimeout,
                 fileID: fileID,
                 line: line
@@ -93,8 +94,8 @@ public struct ReaderPool: Sendable {
         _ body: (Transaction) async throws -> sending Result
     ) async throws -> sending Result {
         let site = RawCallSite(fileID: fileID, line: line)
-        return try await readers.repeating(acquireTimeout) { remaining, _ in
-            let (pool, lease) = try await readers.acquire(remaining, after, site)
+        return try await readers.repeating(acquireTimeout) { end, tried in
+            let (pool, lease) = try await readers.acquire(by: end, after, &tried, site)
             return try await pool.use(lease) { connection in
                 try await connection.withTransaction(isolation: isolation, readOnly: true, body)
             }

@@ -85,7 +85,7 @@ final class ReaderSet: Sendable {
         reader.parameters["target_session_attrs"] = nil
         reader.minIdle = 0
         reader.failover.holdsCallers = false
-        return try? ConnectionPool(configuration: reader, logger: logger)
+        return try? ConnectionPool(.reader, configuration: reader, observers: [], logger: logger)
     }
 
     /// Deals out what the readers may have together.
@@ -152,41 +152,43 @@ final class ReaderSet: Sendable {
         return chosen.pool
     }
 
-    /// A lease of a reader's connection, or of the writer's, that sees what it has to.
+    /// A lease of a reader's connection, noted in `tried`, or of the writer's, that sees what it has to.
     func acquire(
-        _ timeout: Duration?,
+        by end: Instant,
         _ position: WritePosition?,
+        _ tried: inout Set<HostID>,
         _ site: RawCallSite
     ) async throws -> (ConnectionPool, Lease) {
-        try await repeating(timeout) { remaining, tried in
-            if let position, position.lsn == nil {
-                return (writer, try await writer.engine.acquire(remaining, site))
-            }
-            let pool = choose(&tried)
-            let lease = try await pool.engine.acquire(remaining, site)
-            guard let lsn = position?.lsn, pool !== writer else { return (pool, lease) }
-            do {
-                if try await reaches(lsn, lease, within: remaining / 2) { return (pool, lease) }
-            } catch {
-                pool.engine.release(lease)
-                throw error
-            }
-            pool.engine.release(lease)
-            return (writer, try await writer.engine.acquire(remaining / 2, site))
+        if let position, position.lsn == nil {
+            return (writer, try await writer.engine.acquire(end.fromNow, site))
         }
+        let pool = choose(&tried)
+        let lease = try await pool.engine.acquire(end.fromNow, site)
+        guard let lsn = position?.lsn, pool !== writer else { return (pool, lease) }
+        do {
+            if try await reaches(lsn, lease, by: .now + end.fromNow / 2) { return (pool, lease) }
+        } catch {
+            pool.engine.release(lease)
+            throw error
+        }
+        pool.engine.release(lease)
+        return (writer, try await writer.engine.acquire(end.fromNow, site))
     }
 
     /// Waits until the reader has replayed so far. PostgreSQL tells nobody of that, so it is asked.
-    private func reaches(_ lsn: String, _ lease: Lease, within time: Duration) async throws -> Bool
-    {
+    private func reaches(_ lsn: String, _ lease: Lease, by end: Instant) async throws -> Bool {
         let connection = PostgresConnection(session: lease.session, leaseNumber: lease.number)
-        let end = Instant.now + time
         var pause = Duration.milliseconds(1)
         while true {
-            let rows = try await connection.query(
-                "SELECT coalesce(pg_catalog.pg_last_wal_replay_lsn() >= \(lsn)::pg_lsn, true)"
-            )
-            if try rows.decode(Bool.self).first ?? true { return true }
+            do {
+                let rows = try await connection.query(
+                    "SELECT coalesce(pg_catalog.pg_last_wal_replay_lsn() >= \(lsn)::pg_lsn, true)",
+                    statementTimeout: max(.milliseconds(1), end.fromNow)
+                )
+                if try rows.decode(Bool.self).first ?? true { return true }
+            } catch let error as PostgresError where error.sqlState == .queryCanceled {
+                return false
+            }
             guard .now + pause < end else { return false }
             try await Task.sleep(for: pause)
             pause = min(pause * 2, .milliseconds(20))
@@ -196,14 +198,14 @@ final class ReaderSet: Sendable {
     /// Runs what may be run again on another host, as long as there is time.
     func repeating<Result>(
         _ timeout: Duration?,
-        _ body: (Duration, inout Set<HostID>) async throws -> sending Result
+        _ body: (Instant, inout Set<HostID>) async throws -> sending Result
     ) async throws -> sending Result {
         let end = Instant.now + (timeout ?? configuration.pool.acquire.timeout)
         var tried: Set<HostID> = []
         while true {
             let before = tried
             do {
-                return try await body(max(.zero, end - .now), &tried)
+                return try await body(end, &tried)
             } catch  where Self.mayTurn(error) && tried != before && .now < end {
                 continue
             }

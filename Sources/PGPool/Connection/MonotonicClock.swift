@@ -23,6 +23,9 @@ extension Instant {
         #endif
     }
 
+    /// How long it is until then; zero when it has passed.
+    var fromNow: Duration { max(.zero, self - .now) }
+
     private static func read(_ clock: clockid_t) -> Instant {
         var time = timespec()
         clock_gettime(clock, &time)

@@ -68,7 +68,7 @@ extension EndpointMonitor {
 
     private func ping(_ id: ProbeID, _ deadline: Instant) {
         // A pool at rest needs no pings; its next connection begins them again.
-        if scope == .pool, engine.hasNoConnections { return stopPinging() }
+        if scope != .cluster, engine.hasNoConnections { return stopPinging() }
         let pinger = state.withLock { state -> ProbeConnection? in
             if let pinger = state.pinger { return pinger }
             guard !state.hasEnded, let host = state.pinged, let address = state.address(of: host)
@@ -124,7 +124,7 @@ extension EndpointMonitor {
         _ completion: @escaping @Sendable (String?) -> Void
     ) {
         switch scope {
-        case .pool: completion(checkRole(of: session, generation))
+        case .pool, .reader: completion(checkRole(of: session, generation))
         case .cluster: checkByAsking(session, generation, completion)
         }
     }

@@ -87,7 +87,7 @@ extension EndpointMonitor {
         return ProbeConnection(
             base.aimed(at: address, asking: true),
             reactor: engine.reactor,
-            flavor: scope == .pool && !state.wantsWriter ? .minimal : nil
+            flavor: scope != .cluster && !state.wantsWriter ? .minimal : nil
         )
     }
 
@@ -95,7 +95,7 @@ extension EndpointMonitor {
         let target = state.withLock { state -> DialTarget? in
             guard let writer, let address = state.address(of: writer) else { return nil }
             // A single host keeps all that its URL says, and so does whoever wants no writer.
-            if scope == .pool, base.hosts.count == 1 || !state.wantsWriter { return base }
+            if scope != .cluster, base.hosts.count == 1 || !state.wantsWriter { return base }
             return base.aimed(at: address, asking: false)
         }
         logger.info(
@@ -143,6 +143,7 @@ extension EndpointMonitor {
         case .cancel(let host, _):
             state.withLock { $0.askers.removeValue(forKey: host) }?.close()
         case .changed(let members, let writer): topologyChanged(to: members, writer)
+        case .refreshed(let members, let writer): topologyChanged(members, writer)
         case .unreachable(_, let address):
             logger.warning(
                 "a host that the topology names has never answered: is the pattern right?",

@@ -15,6 +15,8 @@ final class EndpointMonitor: EndpointWatcher, ReactorHandler {
         case pool
         /// A cluster: its hosts are discovered, and the writer is wanted.
         case cluster
+        /// One of a cluster's readers: its one host is known, and watched from the first dial on.
+        case reader
     }
 
     /// Something decided that is to be done.
@@ -96,8 +98,17 @@ final class EndpointMonitor: EndpointWatcher, ReactorHandler {
         let token = engine.reactor.register(self)
         feed { state in
             state.token = token
-            guard scope == .cluster else { return }
-            state.feedTopology { $0.start(at: .now, into: &$1) }
+            switch scope {
+            case .pool: break
+            case .cluster: state.feedTopology { $0.start(at: .now, into: &$1) }
+            case .reader:
+                guard let host = state.topology.members.first?.id else { return }
+                state.isWatching = true
+                state.wantsWriter = false
+                state.feedEndpoint(grace: settings.leaseGrace) {
+                    $0.adopt(host, at: .now, into: &$1)
+                }
+            }
         }
     }
 
@@ -126,6 +137,13 @@ final class EndpointMonitor: EndpointWatcher, ReactorHandler {
                 $0.failureReported(verdict, generation: generation, at: .now, into: &$1)
             }
         }
+    }
+
+    /// A reader that hangs lets nobody in, and nothing else would tell before the dial's time is over.
+    func dialling() {
+        guard scope == .reader else { return }
+        let host = state.withLock { $0.pinged == nil ? $0.endpoint.writer : nil }
+        if let host { watch(host) }
     }
 
     func end() {

@@ -12,6 +12,8 @@ protocol EndpointWatcher: AnyObject, Sendable {
         generation: UInt64,
         _ completion: @escaping @Sendable (String?) -> Void
     )
+    /// The pool begins to open a connection.
+    func dialling()
     /// A connection of this generation, or an attempt to open one, failed.
     func failed(_ verdict: FailureVerdict, generation: UInt64)
     /// The pool has shut down.

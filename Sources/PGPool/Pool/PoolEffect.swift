@@ -43,6 +43,7 @@ extension PoolEngine {
             switch consume effect {
             case .connect(let dial):
                 dial.start(deadline: .now + configuration.opening.timeout)
+                state.withLock { $0.watcher }?.dialling()
             case .close(let connection, let reason):
                 close(connection, reason)
             case .probe(let session, let id, let purpose):

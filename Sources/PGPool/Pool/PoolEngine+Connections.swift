@@ -144,6 +144,7 @@ extension PoolEngine: SessionEvents, ReactorHandler {
         logger.debug("connection opened", metadata: metadata(session, "took", took.brief))
         observe(.connectionOpened(createTime: took))
         perform(effects)
+        noteOpen()
         // Who found it lost before had nobody to tell.
         if session.isLost { run { $0.machine.connectionLost(id, at: .now, into: &$0.actions) } }
     }

@@ -6,6 +6,7 @@ internal import Synchronization
 extension PoolEngine {
     func resize(to limit: Int) {
         run { $0.machine.resize(to: limit, at: .now, into: &$0.actions) }
+        noteOpen()
     }
 
     func evict() {
@@ -32,6 +33,7 @@ extension PoolEngine {
                 into: &$0.actions
             )
         }
+        noteOpen()
     }
 
     /// Waits until the pool has shut down.

@@ -21,6 +21,7 @@ final class PoolEngine: Sendable {
         var timerToken: ReactorToken?
         var lastConnectFailure: PoolError.ConnectFailure?
         var finishing: [UnsafeContinuation<Void, Never>] = []
+        var readiness: [ReadinessWaiter] = []
         var totals = PoolSnapshot()
         /// Where connections are opened to.
         var target: DialTarget

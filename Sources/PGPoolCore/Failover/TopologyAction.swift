@@ -6,6 +6,8 @@ package enum TopologyAction: Hashable, Sendable {
     case cancel(HostID, ProbeID)
     /// The members in the order in which they became known, and the writer if it is known.
     case changed([TopologyMember], writer: HostID?)
+    /// Only lags have changed since the members were told last.
+    case refreshed([TopologyMember], writer: HostID?)
     /// The topology names this host and it has never answered: the pattern or the network may be
     /// wrong. Said once until it answers.
     case unreachable(HostID, HostAddress)

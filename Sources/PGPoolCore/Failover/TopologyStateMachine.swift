@@ -200,14 +200,22 @@ package struct TopologyStateMachine: Sendable {
         return index
     }
 
-    /// Says what changed, if anything did. Lag and load move all the time: they are told with it,
-    /// and by ``members`` at any time, but are no change by themselves.
+    /// Says what changed, if anything did. Lag moves all the time: it is no change by itself, and told
+    /// apart. Load is told by ``members`` alone.
     private mutating func tell(into actions: inout Actions) {
         let members = members
         let isSame =
             told.writer == writer && told.members.count == members.count
             && zip(told.members, members).allSatisfy { $0.id == $1.id && $0.role == $1.role }
-        guard !isSame else { return }
+        guard !isSame else {
+            let isAsOld = zip(told.members, members).allSatisfy {
+                $0.lagMilliseconds == $1.lagMilliseconds
+            }
+            guard !isAsOld else { return }
+            told = (members, writer)
+            actions.append(.refreshed(members, writer: writer))
+            return
+        }
         told = (members, writer)
         version += 1
         actions.append(.changed(members, writer: writer))

@@ -1,7 +1,9 @@
-import PGPool
 import PGPoolCore
 import PGPoolTesting
+import Synchronization
 import Testing
+
+@testable import PGPool
 
 @Suite("The pool on a real server")
 struct PoolIntegrationTests {
@@ -221,6 +223,61 @@ struct PoolIntegrationTests {
             }
             try await eventually("three have closed") { pool.snapshot.total == 1 }
             #expect(throws: PoolError.self) { try pool.resize(to: 0) }
+        }
+    }
+
+    @Test("waitUntilReady keeps connections from nobody, and a lower limit is enough for it")
+    func readiness() async throws {
+        try await withPool(
+            on: Servers.plain.value,
+            maxConnections: 4,
+            configure: { $0.minIdle = 4 }
+        ) { pool in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<8 { group.addTask { try await pool.waitUntilReady() } }
+                try await group.waitForAll()
+            }
+            // One that is leased is open.
+            try await pool.withConnection { _ in try await pool.waitUntilReady() }
+            try pool.resize(to: 2)
+            try await pool.waitUntilReady()
+            pool.pause()
+            let held = Task { try await pool.waitUntilReady(timeout: .seconds(60)) }
+            try await eventually("it waits") { pool.snapshot.waiters == 1 }
+            held.cancel()
+            await #expect(throws: CancellationError.self) { try await held.value }
+            pool.resume()
+        }
+    }
+
+    @Test("waitUntilReady fails when what should be idle does not open, and when the pool ends")
+    func notReady() async throws {
+        let second = Gate()
+        defer { second.open() }
+        let calls = Counter()
+        try await withPool(
+            on: Servers.plain.value,
+            maxConnections: 2,
+            configure: {
+                $0.minIdle = 2
+                $0.onConnect = { _ in
+                    calls.increment()
+                    if calls.value > 1 { await second.wait() }
+                }
+            }
+        ) { pool in
+            let error = try await poolError {
+                try await pool.waitUntilReady(timeout: .milliseconds(300))
+            }
+            #expect(error.code == .acquireTimeout)
+            #expect(error.waited >= .milliseconds(200))
+            let waiting = Task { try await pool.waitUntilReady(timeout: .seconds(60)) }
+            try await eventually("it waits for the second") {
+                pool.engine.state.withLock { $0.readiness.count == 1 }
+            }
+            await pool.shutdown()
+            let ended = try await poolError { try await waiting.value }
+            #expect(ended.code == .shutDown)
         }
     }
 

@@ -78,6 +78,13 @@ struct TopologySimulation {
             questions[index].isLive = false
         case .changed(let members, let writer):
             known = (members, writer)
+        case .refreshed(let members, let writer):
+            try require(
+                known.writer == writer && known.members.map(\.id) == members.map(\.id)
+                    && known.members.map(\.role) == members.map(\.role),
+                "a refreshed topology differs in more than lags"
+            )
+            known = (members, writer)
         case .armTimer(let at):
             armedAt = at.nanoseconds
         case .unreachable:

@@ -2,6 +2,10 @@ import PGPool
 import PGPoolTesting
 import Testing
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// Readers that come, go and lag.
 @Suite("Readers", .serialized)
 struct ReaderIntegrationTests {
@@ -102,6 +106,118 @@ struct ReaderIntegrationTests {
         try await withCluster(.aurora, local: { $0.readers = 0 }) { _, cluster in
             let isReader = try await cluster.reader.query(role).decode(Bool.self)
             #expect(isReader == [false])
+        }
+    }
+
+    @Test(
+        "A reader that has never answered is passed over",
+        arguments: [SIGSTOP, SIGKILL]
+    )
+    func neverAnswered(signal: Int32) async throws {
+        let configure = { (configuration: inout Cluster.Configuration) in
+            configuration.readers.strategy = .roundRobin
+            configuration.pool.failover.pingInterval = .milliseconds(200)
+        }
+        try await withCluster(.multiAZ, configure: configure) { servers, cluster in
+            try await eventually("two readers are known") { cluster.reader.snapshots.count == 2 }
+            let file = try await servers.execute(
+                "SELECT split_part(pg_read_file('postmaster.pid'), chr(10), 1)",
+                on: servers.readers[0]
+            )
+            let postmaster = try #require(pid_t(file))
+            kill(postmaster, signal)
+            defer { if signal == SIGSTOP { kill(postmaster, SIGCONT) } }
+            var hosts: Set<String> = []
+            for _ in 0..<8 {
+                let rows = try await cluster.reader.query(
+                    "SELECT host(inet_server_addr()), pg_is_in_recovery()",
+                    acquireTimeout: .seconds(4)
+                )
+                let (host, isReader) = try rows[0].decode((String, Bool).self)
+                #expect(isReader)
+                hosts.insert(host)
+            }
+            #expect(hosts.count == 1)
+        }
+    }
+
+    @Test("What was lost with its reader is run again on another one")
+    func runsAgain() async throws {
+        let configure = { (configuration: inout Cluster.Configuration) in
+            configuration.readers.strategy = .roundRobin
+        }
+        try await withCluster(.multiAZ, configure: configure) { servers, cluster in
+            try await eventually("two readers are known") { cluster.reader.snapshots.count == 2 }
+            let address: Query = "SELECT host(inet_server_addr()), pg_backend_pid()"
+            let runs = Counter()
+            let isReader = try await cluster.reader.withTransaction { transaction in
+                runs.increment()
+                let (host, pid) = try await transaction.query(address)[0]
+                    .decode((String, Int32).self)
+                if runs.value == 1 {
+                    let node = try #require(servers.readers.first { $0.host == host })
+                    try await servers.execute("SELECT pg_terminate_backend(\(pid), 5000)", on: node)
+                }
+                return try await transaction.query(role).decode(Bool.self).first
+            }
+            #expect(runs.value == 2)
+            #expect(isReader == true)
+        }
+    }
+
+    @Test("A reader's lag is followed, and one that is too far behind is left out")
+    func followsLag() async throws {
+        let configure = { (configuration: inout Cluster.Configuration) in
+            configuration.topologyInterval = .milliseconds(100)
+            configuration.readers.maxLag = .seconds(1)
+            configuration.readers.strategy = .roundRobin
+        }
+        try await withCluster(.aurora, configure: configure) { servers, cluster in
+            try await eventually("two readers are known") { cluster.reader.snapshots.count == 2 }
+            let late = servers.readers[0]
+            let definition = try await servers.execute(
+                "SELECT pg_get_functiondef('pg_catalog.aurora_replica_status'::regproc)"
+            )
+            let lagging = definition.replacing(
+                "THEN n.lag END",
+                with: "AND n.id = '\(late.id)' THEN 60000 WHEN NOT n.writer THEN 0 END"
+            )
+            try #require(lagging != definition)
+            func lag() -> Duration?? { cluster.members.first { $0.host == late.host }.map(\.lag) }
+            let own: Query = "SELECT host(inet_server_addr())"
+            func isUsed() async throws -> Bool {
+                for _ in 0..<4 {
+                    let host = try await cluster.reader.query(own).decode(String.self)
+                    if host == [late.host] { return true }
+                }
+                return false
+            }
+            #expect(try await isUsed())
+            try await servers.execute("SET allow_system_table_mods = on; \(lagging)")
+            try await eventually("its lag is told") { lag() == .seconds(60) }
+            #expect(try await !isUsed())
+            try await servers.execute("SET allow_system_table_mods = on; \(definition)")
+            try await eventually("it has caught up") { lag() == .zero }
+            #expect(try await isUsed())
+        }
+    }
+
+    @Test("The readers go on being followed when only their pool is kept")
+    func keptAlone() async throws {
+        try await withCluster(.multiAZ) { servers, other in
+            var configuration = try Cluster.Configuration(
+                url: servers.clusterURL,
+                maxConnections: 4
+            )
+            configuration.pool.resolver = { [weak servers] in servers?.resolve($0) ?? [] }
+            let (reader, writer) = try {
+                let cluster = try Cluster(configuration: configuration)
+                return (cluster.reader, cluster.writer)
+            }()
+            try await eventually("a reader serves") {
+                try await reader.query(role).decode(Bool.self) == [true]
+            }
+            await writer.shutdown()
         }
     }
 }
