@@ -75,7 +75,8 @@ extension ConnectionPool {
         /// behind a pooler in transaction mode `.unnamed`.
         public var statementMode = StatementMode.cached
         /// Run on each new connection before anybody else uses it; if it throws, the connection is
-        /// closed and counts as one that failed to open. What it sets is there for every lease: when
+        /// closed and counts as one that failed to open, and so if it leaves a transaction or a statement
+        /// open, or takes longer than ``Opening/timeout``. What it sets is there for every lease: when
         /// the reset behind a lease that changed settings undoes it, the hook is run again.
         public var onConnect: (@Sendable (PostgresConnection) async throws -> Void)?
         /// The threads that watch sockets; connections are dealt out to them in turn, and move among
