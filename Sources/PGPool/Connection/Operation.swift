@@ -30,6 +30,8 @@ class Operation: @unchecked Sendable {
     var isCommit = false
     /// Whether it is one of the pool's own that end a transaction or a savepoint.
     var isControl = false
+    /// The transaction that was open when it was submitted.
+    var transaction: UInt32 = 0
     /// How long it may take from when it is submitted.
     var timeout: Duration?
     /// When it is to be cancelled.

@@ -166,7 +166,7 @@ extension Session {
         return CancelRequest(pointer, host: Self.address(of: connection))
     }
 
-    private static func address(of connection: OpaquePointer) -> String {
+    static func address(of connection: OpaquePointer) -> String {
         let address = PQhostaddr(connection).map { String(cString: $0) } ?? ""
         let host = address.isEmpty ? PQhost(connection).map { String(cString: $0) } : address
         return "\(host ?? ""):\(PQport(connection).map { String(cString: $0) } ?? "")"
@@ -228,6 +228,8 @@ extension Session {
     func send(_ request: CancelRequest) {
         BlockingThreads.canceller.run(for: request.host) {
             self.state.withLock { state in
+                // The deadline of a session that is being closed is another one.
+                guard state.connection != nil, !state.isLost else { return }
                 state.cancelPatience.began(at: .now)
                 self.armNextDeadline(state)
             }

@@ -17,6 +17,7 @@ extension Session {
                 ending.finished.append(operation)
                 return
             }
+            operation.transaction = state.transaction.number
             if operation.exchange != nil { state.open = operation }
             if mayFollow(operation, state) {
                 send(operation, &state)
@@ -88,8 +89,14 @@ extension Session {
     func send(_ operation: Operation, _ state: inout State) {
         sendSync(&state)
         guard let connection = state.connection else { return }
-        operation.begin = operation.isControl ? nil : state.transaction.pending
-        if operation.begin != nil { state.transaction.pending = nil }
+        if let begin = state.transaction.pending, !operation.isControl,
+            operation.transaction == state.transaction.number
+        {
+            operation.begin = begin
+            state.transaction.pending = nil
+        } else {
+            operation.begin = nil
+        }
         operation.phase = phase(of: operation, connection, &state)
         state.sent.append(operation)
         let wasSent =

@@ -151,10 +151,14 @@ extension Session {
             state.statements.retireTokenInsert()
         }
         guard var begin = operation.begin, !operation.isTokenRepaired, state.sent.isEmpty,
-            isWanted(operation, state)
+            isWanted(operation, state), operation.transaction == state.transaction.number
         else { return false }
         begin.endsFailed = true
-        state.transaction = TransactionState(pending: begin)
+        state.transaction = TransactionState(
+            number: state.transaction.number,
+            pending: begin,
+            isOpen: true
+        )
         operation.isTokenRepaired = true
         operation.result = nil
         operation.earlierResults = []

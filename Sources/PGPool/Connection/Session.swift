@@ -29,6 +29,8 @@ final class Session: ReactorHandler {
         var refillAt = Session.smallBatch
         var statements: StatementCache
         var transaction = TransactionState()
+        /// How many there were.
+        var transactions: UInt32 = 0
         /// The session was changed in a way that the next lease would notice.
         var isDirty = false
         /// Prepared by the caller by name: `DISCARD ALL` is needed.

@@ -34,7 +34,9 @@ struct TokenInsert: Sendable {
 
 /// What a session knows of the transaction that is open or about to be.
 struct TransactionState {
-    /// To be sent with the next statement.
+    /// Names it to its statements; 0 outside of those that were asked for.
+    var number: UInt32 = 0
+    /// To be sent with the next of its statements.
     var pending: TransactionBegin?
     /// Somebody has asked for it, and its end is theirs to send.
     var isOpen = false
@@ -55,23 +57,32 @@ extension Session {
         try state.withLock { state in
             isTouched.store(true, ordering: .sequentiallyConsistent)
             guard isCurrent(lease) else { throw PostgresConnection.told(LeaseEndedError()) }
-            guard !state.transaction.isOpen, !isInsideTransaction(state) else {
+            // While anything waits, the end of the transaction that the server told of may be among it.
+            let isBegun = state.sent.isEmpty && state.pending.isEmpty && isInsideTransaction(state)
+            guard !state.transaction.isOpen, !isBegun else {
                 throw PoolError(
                     .invalidStatement,
                     "a transaction is open on this connection already: use withSavepoint",
                     failureClass: .deterministic
                 )
             }
-            state.transaction = TransactionState(pending: begin, isOpen: true)
+            state.transactions = max(1, state.transactions &+ 1)
+            state.transaction = TransactionState(
+                number: state.transactions,
+                pending: begin,
+                isOpen: true
+            )
         }
     }
 
-    /// True if no statement has been sent since, so that there is no transaction to end.
+    /// True if no statement was submitted since, so that there is no transaction to end.
     func forgetBegin(lease: UInt64) -> Bool {
         state.withLock { state in
-            guard isCurrent(lease) else { return false }
-            defer { state.transaction.pending = nil }
-            return state.transaction.pending != nil
+            guard isCurrent(lease), state.transaction.pending != nil,
+                !state.pending.contains(where: { isOfTransaction($0, state) })
+            else { return false }
+            state.transaction.pending = nil
+            return true
         }
     }
 
@@ -86,18 +97,23 @@ extension Session {
     /// The transaction's closure has failed. True if it is to be rolled back now; while something runs in
     /// it still, its ROLLBACK is put behind that, and nobody waits for it.
     func mustRollBack(lease: UInt64) -> Bool {
-        if forgetBegin(lease: lease) { return false }
         var ending = Ending()
         let mustRollBack = state.withLock { state in
             guard isCurrent(lease), !state.isLost, !state.isClosing else { return false }
-            guard !state.sent.isEmpty || !state.pending.isEmpty || state.mustSettle else {
-                return isInsideTransaction(state)
-            }
-            for operation in state.pending where operation.outcome == nil && !operation.isControl {
+            for operation in state.pending where isOfTransaction(operation, state) {
                 operation.outcome = .failure(Self.transactionEnded)
                 ending.finished.append(operation)
             }
             state.pending.removeAll { $0.outcome != nil }
+            guard state.transaction.pending == nil else {
+                state.transaction.pending = nil
+                return false
+            }
+            if state.pending.isEmpty, state.sent.isEmpty { return isInsideTransaction(state) }
+            // The settling of a cancellation is soon over.
+            if state.pending.isEmpty, state.sent.allSatisfy({ $0 === state.settling }) {
+                return true
+            }
             let rollback = Operation(Query("ROLLBACK"), .simple)
             rollback.isControl = true
             state.pending.append(rollback)
@@ -107,6 +123,12 @@ extension Session {
         }
         end(ending)
         return mustRollBack
+    }
+
+    /// Whether it is a statement of the transaction that is open, submitted by its closure.
+    private func isOfTransaction(_ operation: Operation, _ state: State) -> Bool {
+        operation.transaction == state.transaction.number && !operation.isControl
+            && operation.outcome == nil
     }
 
     private static let transactionEnded = PoolError(
@@ -151,7 +173,9 @@ extension Session {
     /// Notes what the answer to a transaction's statement says of the transaction. Called when it is
     /// complete.
     func noteTransaction(_ operation: Operation, isIdle: Bool, _ state: inout State) {
-        guard operation.phase == .inTransaction else { return }
+        // The late answer to a statement of an earlier one says nothing of this one.
+        guard operation.phase == .inTransaction, operation.transaction == state.transaction.number
+        else { return }
         guard let error = operation.error ?? operation.batch?.failure?.error else { return }
         if state.transaction.firstError == nil, error.sqlState != .inFailedSQLTransaction {
             state.transaction.firstError = error.failureClass

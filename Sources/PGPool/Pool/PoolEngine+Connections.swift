@@ -114,6 +114,8 @@ extension PoolEngine: SessionEvents, ReactorHandler {
     ) async throws {
         let connection = PostgresConnection(session: session, leaseNumber: session.beginLease())
         try await hook(connection)
+        // What it cancelled, or left early, is over before anybody else's statement is sent.
+        if !session.isSettled { try await connection.run(Operation(Query(""), .simple)) }
         let isSettled = session.isSettled
         _ = session.endLease()
         guard isSettled else { throw UnsettledError() }

@@ -1,3 +1,4 @@
+import Dispatch
 import PGPoolTesting
 import Synchronization
 import Testing
@@ -92,6 +93,124 @@ struct CancelStalledIntegrationTests {
                     #expect(refusal?.sqlState == .queryCanceled)
                 }
             }
+        }
+    }
+
+    @Test("A transaction whose statement timed out is rolled back before it throws")
+    func rolledBackFirst() async throws {
+        struct Thrown: Error {}
+        try await LocalCluster.with { cluster in
+            try await withPool(on: cluster, maxConnections: 1) { pool in
+                let postmaster = try await postmaster(cluster)
+                try await pool.withConnection { connection in
+                    let working = Task {
+                        await #expect(throws: Thrown.self) {
+                            try await connection.withTransaction { transaction in
+                                _ = try? await transaction.query(
+                                    "SELECT pg_sleep(0.5)",
+                                    statementTimeout: .milliseconds(100)
+                                )
+                                throw Thrown()
+                            }
+                        }
+                        try await connection.withTransaction { try await $0.query("SELECT 1") }
+                    }
+                    try await eventually("it sleeps") {
+                        connection.session.state.withLock { $0.sent.count == 1 }
+                    }
+                    kill(postmaster, SIGSTOP)
+                    defer { kill(postmaster, SIGCONT) }
+                    try await eventually("the statement is over, and its cancel request is not") {
+                        connection.session.state.withLock { state in
+                            state.cancelsInFlight == 1 && !state.pending.isEmpty
+                                && state.sent.isEmpty
+                        }
+                    }
+                    kill(postmaster, SIGCONT)
+                    try await working.value
+                }
+                #expect(pool.snapshot.openedTotal == 1)
+            }
+        }
+    }
+
+    @Test("A transaction can begin while the end of one that was cancelled waits")
+    func beginsBehind() async throws {
+        try await LocalCluster.with { cluster in
+            try await withPool(on: cluster, maxConnections: 1) { pool in
+                let postmaster = try await postmaster(cluster)
+                try await pool.withConnection { connection in
+                    let slow = Task {
+                        try await connection.withTransaction { transaction in
+                            try await transaction.query("SELECT 1")
+                            try await transaction.query("SELECT pg_sleep(0.5)")
+                        }
+                    }
+                    try await eventually("it sleeps") {
+                        connection.session.state.withLock { state in
+                            state.sent.first?.query.sql.contains("pg_sleep") ?? false
+                        }
+                    }
+                    kill(postmaster, SIGSTOP)
+                    defer { kill(postmaster, SIGCONT) }
+                    slow.cancel()
+                    await #expect(throws: CancellationError.self) { try await slow.value }
+                    try await eventually("the statement is over, and its cancel request is not") {
+                        connection.session.state.withLock { $0.sent.isEmpty && $0.mustSettle }
+                    }
+                    let next = Task {
+                        try await connection.withTransaction {
+                            try await $0.query("SELECT 1").count
+                        }
+                    }
+                    try await eventually("it waits") {
+                        connection.session.state.withLock { $0.pending.count == 2 }
+                    }
+                    kill(postmaster, SIGCONT)
+                    #expect(try await next.value == 1)
+                }
+            }
+        }
+    }
+
+    @Test("One whose turn comes when its connection is being closed does not put that off")
+    func closing() async throws {
+        try await LocalCluster.with { cluster in
+            var configuration = try ConnectionPool.Configuration(
+                url: cluster.url,
+                maxConnections: 1
+            )
+            configuration.failover.isEnabled = false
+            let pool = try ConnectionPool(configuration: configuration)
+            let session = try await pool.withConnection { $0.session }
+            let host = session.state.withLock { $0.connection.map(Session.address) }
+            let gate = DispatchSemaphore(value: 0)
+            for _ in 0..<8 {
+                try BlockingThreads.canceller.run(for: #require(host)) { gate.wait() }
+            }
+            let slow = Task {
+                try await pool.withConnection { try await $0.query("SELECT pg_sleep(600)") }
+            }
+            try await eventually("it is sent") { session.state.withLock { $0.sent.count == 1 } }
+            let processes = try await cluster.processIdentifiers()
+            for process in processes { kill(process, SIGSTOP) }
+            defer { for process in processes { kill(process, SIGCONT) } }
+            let isShutDown = Flag()
+            let ending = Task {
+                await pool.shutdown(leaseTimeout: .seconds(60))
+                isShutDown.set()
+            }
+            try await eventually("it shuts down") {
+                pool.engine.state.withLock { $0.machine.lifecycle != .running }
+            }
+            slow.cancel()
+            await #expect(throws: CancellationError.self) { try await slow.value }
+            try await eventually("the connection is being closed") {
+                session.state.withLock { $0.isClosing }
+            }
+            for _ in 0..<8 { gate.signal() }
+            try await eventually("shutdown returns", within: .seconds(5)) { isShutDown.isSet }
+            await ending.value
         }
     }
 

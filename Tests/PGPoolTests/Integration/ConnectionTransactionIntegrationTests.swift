@@ -4,6 +4,10 @@ import Testing
 
 @testable import PGPool
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 @Suite("A transaction on a connection that is used on after it", .timeLimit(.minutes(2)))
 struct ConnectionTransactionIntegrationTests {
     private struct Thrown: Error {}
@@ -99,6 +103,82 @@ struct ConnectionTransactionIntegrationTests {
             let task = try #require(late.withLock { $0 })
             let error = await #expect(throws: PoolError.self) { try await task.value }
             #expect(error?.code == .leaseEnded)
+        }
+        #expect(stored == ["after"])
+    }
+
+    @Test("Nor one that waits together with the transaction's BEGIN")
+    func waitingForBegin() async throws {
+        let stored = try await withTable("left_begin") { connection, insert in
+            let slow = Task { try await connection.simpleQuery("SELECT pg_sleep(1)") }
+            try await eventually("it is sent") {
+                connection.session.state.withLock { $0.sent.count == 1 }
+            }
+            let late = Mutex<Task<Void, any Error>?>(nil)
+            await #expect(throws: Thrown.self) {
+                try await connection.withTransaction { transaction in
+                    late.withLock { $0 = Task { try await transaction.query(insert) } }
+                    try await eventually("it waits") {
+                        connection.session.state.withLock { $0.pending.count == 1 }
+                    }
+                    throw Thrown()
+                }
+            }
+            let task = try #require(late.withLock { $0 })
+            let error = await #expect(throws: PoolError.self) { try await task.value }
+            #expect(error?.code == .leaseEnded)
+            _ = try await slow.value
+        }
+        #expect(stored == ["after"])
+    }
+
+    @Test("A statement that was submitted before does not get into the transaction")
+    func submittedBefore() async throws {
+        let stored = try await withTable("left_before") { connection, insert in
+            let slow = Task { try await connection.simpleQuery("SELECT pg_sleep(1)") }
+            try await eventually("it is sent") {
+                connection.session.state.withLock { $0.sent.count == 1 }
+            }
+            let before = Task { try await connection.query(insert) }
+            try await eventually("it waits") {
+                connection.session.state.withLock { $0.pending.count == 1 }
+            }
+            await #expect(throws: Thrown.self) {
+                try await connection.withTransaction { transaction in
+                    try await transaction.query(insert)
+                    throw Thrown()
+                }
+            }
+            _ = try await (slow.value, before.value)
+        }
+        #expect(stored == ["after", "inside"])
+    }
+
+    @Test("The late answer of an earlier one does not tell the class of what fails in the next")
+    func lateAnswer() async throws {
+        let stored = try await withTable("left_late") { connection, _ in
+            let slow = Task {
+                try await connection.withTransaction { try await $0.query("SELECT pg_sleep(600)") }
+            }
+            try await eventually("it sleeps") {
+                connection.session.state.withLock { $0.sent.count == 1 }
+            }
+            kill(connection.backendPID, SIGSTOP)
+            defer { kill(connection.backendPID, SIGCONT) }
+            slow.cancel()
+            await #expect(throws: CancellationError.self) { try await slow.value }
+            let next = Task {
+                try await connection.withTransaction { transaction in
+                    _ = try? await transaction.query("SELECT 1 / 0")
+                }
+            }
+            try await eventually("its first statement waits") {
+                connection.session.state.withLock { $0.pending.count == 2 }
+            }
+            kill(connection.backendPID, SIGCONT)
+            let error = await #expect(throws: PoolError.self) { try await next.value }
+            #expect(error?.code == .transactionRolledBack)
+            #expect(error?.failureClass == .deterministic)
         }
         #expect(stored == ["after"])
     }

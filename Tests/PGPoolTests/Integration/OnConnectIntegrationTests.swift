@@ -32,6 +32,27 @@ struct OnConnectIntegrationTests {
         #expect(try await cluster.execute("SELECT count(*) FROM hooked") == "0")
     }
 
+    @Test("What it gave up is over before anybody else's statement")
+    func givenUp() async throws {
+        try await withPool(
+            on: Servers.plain.value,
+            maxConnections: 1,
+            configure: {
+                $0.onConnect = { connection in
+                    _ = try? await connection.query(
+                        "SELECT pg_sleep(600)",
+                        statementTimeout: .milliseconds(20)
+                    )
+                    let numbers: Query = "SELECT generate_series(1, 1000000)"
+                    for try await _ in try await connection.stream(numbers) { break }
+                }
+            }
+        ) { pool in
+            try await pool.query("SELECT 1")
+            #expect(pool.snapshot.connectFailuresTotal == 0)
+        }
+    }
+
     @Test("A connection that is lost behind it is replaced before anybody gets it")
     func lostBehind() async throws {
         let cluster = try await Servers.plain.value

@@ -127,17 +127,23 @@ struct ReaderIntegrationTests {
             let postmaster = try #require(pid_t(file))
             kill(postmaster, signal)
             defer { if signal == SIGSTOP { kill(postmaster, SIGCONT) } }
-            var hosts: Set<String> = []
-            for _ in 0..<8 {
-                let rows = try await cluster.reader.query(
-                    "SELECT host(inet_server_addr()), pg_is_in_recovery()",
-                    acquireTimeout: .seconds(4)
-                )
-                let (host, isReader) = try rows[0].decode((String, Bool).self)
-                #expect(isReader)
-                hosts.insert(host)
+            func serving() async throws -> Set<String> {
+                var hosts: Set<String> = []
+                for _ in 0..<8 {
+                    let rows = try await cluster.reader.query(
+                        "SELECT host(inet_server_addr()), pg_is_in_recovery()",
+                        acquireTimeout: .seconds(4)
+                    )
+                    let (host, isReader) = try rows[0].decode((String, Bool).self)
+                    #expect(isReader)
+                    hosts.insert(host)
+                }
+                return hosts
             }
-            #expect(hosts.count == 1)
+            #expect(try await serving().count == 1)
+            guard signal == SIGSTOP else { return }
+            kill(postmaster, SIGCONT)
+            try await eventually("it serves when it is back") { try await serving().count == 2 }
         }
     }
 
