@@ -161,8 +161,9 @@ extension PostgresConnection {
         _ deadline: Instant?,
         _ body: (Transaction) async throws -> sending Result
     ) async throws -> sending TransactionAttempt<Result> {
-        let transaction = Transaction(connection: self, depth: 0)
-        try session.beginWithNextStatement(begin, lease: leaseNumber)
+        var inside = self
+        inside.transaction = try session.beginWithNextStatement(begin, lease: leaseNumber)
+        let transaction = Transaction(connection: inside, depth: 0)
         defer { session.endTransaction(lease: leaseNumber) }
         do {
             let result = try await body(transaction)

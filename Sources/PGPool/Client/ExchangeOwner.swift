@@ -20,6 +20,7 @@ final class ExchangeOwner: Sendable {
         operation.exchange = exchange
         operation.completion = exchange
         operation.timeout = timeout
+        operation.transaction = connection.transaction
         session.submit(operation, lease: connection.leaseNumber)
     }
 

@@ -8,6 +8,8 @@ internal import Synchronization
 public struct PostgresConnection: Sendable {
     let session: Session
     let leaseNumber: UInt64
+    /// The transaction that it stands for; 0 if for the connection as a whole.
+    var transaction: UInt32 = 0
 
     /// The id of the server's process, as in `pg_stat_activity`.
     public var backendPID: Int32 { session.backendPID }
@@ -131,6 +133,7 @@ public struct PostgresConnection: Sendable {
         _ continuation: UnsafeContinuation<Void, Never>
     ) {
         operation.continuation = continuation
+        operation.transaction = transaction
         session.submit(operation, lease: leaseNumber)
     }
 }

@@ -8,7 +8,7 @@ public enum IsolationLevel: String, Hashable, Sendable, CaseIterable {
     case serializable = "SERIALIZABLE"
 }
 
-/// A transaction that is open for the time of a closure.
+/// A transaction that is open for the time of a closure; behind it, its statements fail with `leaseEnded`.
 public struct Transaction: Sendable {
     let connection: PostgresConnection
     let depth: Int

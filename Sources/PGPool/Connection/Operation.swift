@@ -30,7 +30,7 @@ class Operation: @unchecked Sendable {
     var isCommit = false
     /// Whether it is one of the pool's own that end a transaction or a savepoint.
     var isControl = false
-    /// The transaction that was open when it was submitted.
+    /// The transaction that it is to be part of, and from when it is submitted the one that was open then.
     var transaction: UInt32 = 0
     /// How long it may take from when it is submitted.
     var timeout: Duration?

@@ -43,6 +43,9 @@ extension Session {
         if let lease, lease != leaseNumber.load(ordering: .sequentiallyConsistent) {
             return LeaseEndedError()
         }
+        if operation.transaction != 0, operation.transaction != state.transaction.number {
+            return Self.transactionEnded
+        }
         if lease != nil, let open = state.open, open !== operation { return Self.busy(open) }
         guard state.connection == nil || state.isLost || state.isClosing else {
             return lease == nil ? nil : transactionRefusal(of: operation, &state)

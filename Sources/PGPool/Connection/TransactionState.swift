@@ -52,8 +52,9 @@ struct TransactionState {
 extension Session {
     /// Begins a transaction with the next statement of the lease, whatever it is.
     ///
+    /// - Returns: what names it to its statements.
     /// - Throws: ``PoolError`` with `leaseEnded`, or with `invalidStatement` while another one is open.
-    func beginWithNextStatement(_ begin: TransactionBegin, lease: UInt64) throws {
+    func beginWithNextStatement(_ begin: TransactionBegin, lease: UInt64) throws -> UInt32 {
         try state.withLock { state in
             isTouched.store(true, ordering: .sequentiallyConsistent)
             guard isCurrent(lease) else { throw PostgresConnection.told(LeaseEndedError()) }
@@ -72,6 +73,7 @@ extension Session {
                 pending: begin,
                 isOpen: true
             )
+            return state.transactions
         }
     }
 
@@ -131,9 +133,9 @@ extension Session {
             && operation.outcome == nil
     }
 
-    private static let transactionEnded = PoolError(
+    static let transactionEnded = PoolError(
         .leaseEnded,
-        "the statement's transaction has ended before it was sent",
+        "the statement's transaction has ended, which is valid only inside its closure",
         failureClass: .deterministic
     )
 

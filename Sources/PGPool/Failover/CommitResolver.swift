@@ -112,7 +112,7 @@ struct CommitResolver {
         let begin = TransactionBegin(sql: LedgerSQL.fenceBegin)
         let sql = ledger.sql.fence(token.id, lockTimeout: lockTimeout)
         let answer = await Self.within(lockTimeout) {
-            try connection.session.beginWithNextStatement(begin, lease: connection.leaseNumber)
+            _ = try connection.session.beginWithNextStatement(begin, lease: connection.leaseNumber)
             return try await connection.simpleQuery(sql).last?[0].decode(String.self, at: 0)
         }
         switch answer {

@@ -208,6 +208,33 @@ struct ConnectionTransactionIntegrationTests {
         #expect(stored == ["after"])
     }
 
+    @Test("Kept beyond its closure, it takes no statement", arguments: [false, true])
+    func kept(isFollowed: Bool) async throws {
+        let stored = try await withTable("left_kept_\(isFollowed)") { connection, insert in
+            let kept = try await connection.withTransaction { transaction in
+                try await transaction.query("SELECT 1")
+                return transaction
+            }
+            func use() async throws {
+                let refused = [
+                    try await poolError { _ = try await kept.query(insert) },
+                    try await poolError { _ = try await kept.pipeline([insert]).rows() },
+                    try await poolError { for try await _ in try await kept.stream(insert) {} },
+                    try await poolError {
+                        _ = try await kept.withSavepoint { try await $0.query(insert) }
+                    },
+                ]
+                for error in refused { #expect(error.code == .leaseEnded) }
+            }
+            guard isFollowed else { return try await use() }
+            try await connection.withTransaction { transaction in
+                try await transaction.query("SELECT 1")
+                try await use()
+            }
+        }
+        #expect(stored == ["after"])
+    }
+
     @Test("Begun after the lease's end, it does not touch the next one's")
     func stale() async throws {
         try await withPool(on: Servers.plain.value, maxConnections: 1) { pool in
