@@ -5,6 +5,8 @@ public final class CopyWriter {
     private let owner: ExchangeOwner
     private var buffer: [UInt8] = []
     private var isBinary = false
+    /// The closure has returned.
+    fileprivate var isOver = false
 
     /// What goes to the system at once.
     private static let portion = 65_536
@@ -20,6 +22,7 @@ public final class CopyWriter {
     /// - Throws: ``PostgresError`` when the COPY has failed meanwhile; `CancellationError`;
     ///   ``PoolError`` with `leaseEnded` after the closure has returned.
     public func write(_ bytes: [UInt8]) async throws {
+        guard !isOver else { throw Self.ended }
         if buffer.count + bytes.count < Self.portion {
             buffer.append(contentsOf: bytes)
             return
@@ -85,15 +88,17 @@ public final class CopyWriter {
             case .full: try await owner.room()
             case .over:
                 try await owner.end()
-                throw PoolError(
-                    .leaseEnded,
-                    "a writer is valid only inside the closure it was handed to",
-                    failureClass: .deterministic
-                )
+                throw Self.ended
             }
         }
         try Task.checkCancellation()
     }
+
+    private static let ended = PoolError(
+        .leaseEnded,
+        "a writer is valid only inside the closure it was handed to",
+        failureClass: .deterministic
+    )
 }
 
 extension ExchangeOwner {
@@ -137,6 +142,7 @@ extension PostgresConnection {
         }
         do {
             let writer = CopyWriter(owner)
+            defer { writer.isOver = true }
             try await body(writer)
             try await writer.finish()
         } catch {

@@ -355,16 +355,15 @@ extension Session {
     ) {
         guard let tag = PQcmdStatus(result) else { return }
         // The tags of ordinary statements, by their first letter, cost one comparison.
+        var isWrite = true
         switch UInt8(bitPattern: tag[0]) {
-        case UInt8(ascii: "I"): return
-        case UInt8(ascii: "U") where tag[1] == CChar(UInt8(ascii: "P")): return
-        case UInt8(ascii: "S") where tag[2] == CChar(UInt8(ascii: "L")):
-            if changesSession, !trustsFunctions || StatementText.namesSessionFunction(sql()) {
-                state.isDirty = true
-            }
-        case UInt8(ascii: "D") where tag[2] == CChar(UInt8(ascii: "L")): return
-        case UInt8(ascii: "M") where tag[1] == CChar(UInt8(ascii: "E")): return
+        case UInt8(ascii: "I"): break
+        case UInt8(ascii: "U") where tag[1] == CChar(UInt8(ascii: "P")): break
+        case UInt8(ascii: "D") where tag[2] == CChar(UInt8(ascii: "L")): break
+        case UInt8(ascii: "M") where tag[1] == CChar(UInt8(ascii: "E")): break
+        case UInt8(ascii: "S") where tag[2] == CChar(UInt8(ascii: "L")): isWrite = false
         default:
+            isWrite = false
             if operation.isShared { refuseToShare(operation, &state) }
             // READ ONLY may become READ WRITE before the first query.
             if tag[0] == CChar(UInt8(ascii: "S")), tag[1] == CChar(UInt8(ascii: "E")) {
@@ -377,6 +376,11 @@ extension Session {
                 state.isDirty = true
                 state.needsDiscard = true
             }
+        }
+        // A function of the user's that a write calls is taken for one of its defaults or checks.
+        if changesSession, !isWrite && !trustsFunctions || StatementText.namesSessionFunction(sql())
+        {
+            state.isDirty = true
         }
     }
 

@@ -22,17 +22,22 @@ enum SessionEffect: Hashable {
 
 extension StatementText {
     /// Whether a statement may call a function that changes the session: one of the server's that
-    /// does, or one that is not known.
+    /// does, or one that is not known. Or it changes it without a call.
     static func changesSession(_ sql: String) -> Bool {
-        guard sql.utf8.contains(UInt8(ascii: "(")) else { return false }
-        return namesSessionFunction(sql) || !callsOnlyKnownFunctions(sql)
+        if namesSessionFunction(sql) { return true }
+        return sql.utf8.contains(UInt8(ascii: "(")) && !callsOnlyKnownFunctions(sql)
     }
 
-    /// Whether it may call a function of the server's that changes the session.
+    /// Whether it may call a function of the server's that changes the session, or do so without a call:
+    /// make a temporary table, or write to `pg_settings` (PostgreSQL manual, 54.24).
     static func namesSessionFunction(_ sql: String) -> Bool {
         let lower = sql.lowercased()
-        return lower.contains("set_config") || lower.contains("pg_advisory_lock")
-            || lower.contains("pg_try_advisory_lock") || lower.contains("setseed")
-            || lower.contains("temp")
+        return sessionWords.contains(where: lower.contains)
+            || lower.contains("temp") && namesTemporary(sql)
     }
+
+    private static let sessionWords = [
+        "set_config", "pg_advisory_lock", "pg_try_advisory_lock", "setseed", "pg_settings",
+        "\"pg_temp",
+    ]
 }

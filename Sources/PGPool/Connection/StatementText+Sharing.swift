@@ -23,7 +23,7 @@ extension StatementText {
         "SELECT", "VALUES", "INSERT", "UPDATE", "DELETE", "MERGE", "WITH",
     ]
 
-    /// Looks at each word in front of an opening parenthesis.
+    /// Looks at each word in front of an opening parenthesis, and for what makes a table without one.
     static func callsOnlyKnownFunctions(_ sql: String) -> Bool {
         var scanner = WordScanner(Array(sql.utf8))
         var previous = ""
@@ -32,23 +32,42 @@ extension StatementText {
         while let token = scanner.next() {
             switch token {
             case .word(let word):
+                if isTemporary(word) || word == "pg_settings" { return false }
+                // SELECT … INTO makes a table, which may be a temporary one.
+                if word == "into", previous != "insert", previous != "merge" { return false }
                 // The name of a table or of an alias, whose columns follow, is no call.
                 isName = previous == "into" || previous == "as"
-                if word == "temp" || word == "temporary" { return false }
                 previous = word
                 last = isName ? nil : word
             case .qualified:
                 // A function of some schema's, unless it is the table of an INSERT.
                 isName = isName || previous == "into" || previous == "as"
+                previous = ""
                 last = isName ? nil : ""
+            case .dot:
+                // What is in front of it may be the schema of a name.
+                last = nil
             case .parenthesis:
                 if let word = last, !harmless.contains(word) { return false }
-                last = nil
+                (last, previous, isName) = (nil, "", false)
             case .other:
-                last = nil
+                (last, previous, isName) = (nil, "", false)
             }
         }
         return true
+    }
+
+    /// Whether it makes or names what lives as long as the session: TEMP, TEMPORARY, `pg_temp.t`.
+    static func namesTemporary(_ sql: String) -> Bool {
+        var scanner = WordScanner(Array(sql.utf8))
+        while let token = scanner.next() {
+            if case .word(let word) = token, isTemporary(word) { return true }
+        }
+        return false
+    }
+
+    private static func isTemporary(_ word: String) -> Bool {
+        word == "temp" || word == "temporary" || word.hasPrefix("pg_temp")
     }
 
     /// Whether it may hold strings with escapes or dollar quotes, which the scanner does not follow.
@@ -109,6 +128,7 @@ private struct WordScanner {
         case word(String)
         /// A name behind a dot, or in double quotes.
         case qualified
+        case dot
         case parenthesis
         case other
     }
@@ -128,6 +148,9 @@ private struct WordScanner {
         case UInt8(ascii: "("):
             place += 1
             return .parenthesis
+        case UInt8(ascii: "."):
+            place += 1
+            return .dot
         case UInt8(ascii: "'"):
             skipQuoted(byte)
             return .other

@@ -51,7 +51,7 @@ package enum StatementScan {
     package static func interference(_ sql: String) -> Interference? {
         reading(sql) { bytes in
             var cursor = TextCursor(bytes)
-            var maySet = contains(bytes, "set_config")
+            var maySet = contains(bytes, "set_config") || contains(bytes, "pg_settings")
             repeat {
                 guard let word = cursor.word() else { continue }
                 if setters.contains(where: { cursor.isWord(word, $0) }) { maySet = true }

@@ -61,6 +61,7 @@ struct StatementScanTests {
             "SET LOCAL synchronous_commit = off", "set SYNCHRONOUS_COMMIT to local",
             "SELECT set_config('synchronous_commit', 'off', true)",
             "DO 'BEGIN SET LOCAL synchronous_commit = off; END'", "RESET synchronous_commit",
+            "UPDATE pg_settings SET setting = 'off' WHERE name = 'synchronous_commit'",
         ] {
             #expect(StatementScan.interference(sql) == .changesDurability, "\(sql)")
         }

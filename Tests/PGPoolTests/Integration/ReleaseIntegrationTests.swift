@@ -104,6 +104,49 @@ struct ReleaseIntegrationTests {
         }
     }
 
+    /// What a statement leaves in its session, and a question that is true when that is gone.
+    private static let leftOvers: [(statement: String, isGone: String)] = {
+        let table = "SELECT to_regclass('pg_temp.left_over') IS NULL"
+        let setting = "SELECT current_setting('work_mem') <> '64kB'"
+        let call = "set_config('work_mem', '64kB', false)"
+        return [
+            ("CREATE TEMP TABLE left_over AS TABLE pg_class", table),
+            ("CREATE TEMP TABLE left_over AS SELECT 1 AS n WITH NO DATA", table),
+            ("SELECT 1 AS n INTO TEMP left_over", table),
+            ("SELECT 1 AS n INTO pg_temp.left_over", table),
+            ("EXPLAIN ANALYZE CREATE TEMP TABLE left_over AS SELECT 1 AS n", table),
+            ("EXPLAIN ANALYZE SELECT \(call)", setting),
+            ("INSERT INTO released SELECT \(call)", setting),
+            ("UPDATE released SET t = \(call)", setting),
+            ("WITH w AS (SELECT \(call) AS t) DELETE FROM released USING w", setting),
+            ("COPY (SELECT \(call)) TO STDOUT", setting),
+            ("UPDATE pg_settings SET setting = '64' WHERE name = 'work_mem'", setting),
+        ]
+    }()
+
+    @Test("What is left without SET or CREATE is gone, too", arguments: leftOvers)
+    func leftOver(statement: String, isGone: String) async throws {
+        let cluster = try await Servers.plain.value
+        _ = try await cluster.execute(
+            """
+            CREATE TABLE IF NOT EXISTS released (t text); TRUNCATE released;
+            INSERT INTO released VALUES ('a'); GRANT ALL ON released TO PUBLIC
+            """
+        )
+        try await afterwards { connection in
+            if statement.hasPrefix("COPY") {
+                for try await _ in try await connection.copyOut("\(unescaped: statement)") {}
+            } else {
+                try await connection.query("\(unescaped: statement)")
+            }
+            let remains = try await connection.query("\(unescaped: isGone)")
+            #expect(try remains.decode(Bool.self) == [false], "the statement changes nothing")
+        } _: { connection in
+            let rows = try await connection.query("\(unescaped: isGone)")
+            #expect(try rows.decode(Bool.self) == [true])
+        }
+    }
+
     @Test("What onConnect set holds again after a lease that changed settings")
     func hookedSettings() async throws {
         let refusals = Flag()

@@ -15,6 +15,10 @@ struct StatementSharingTests {
             "WITH x AS (SELECT 1) SELECT count(*) FROM x",
             "SELECT coalesce(name, 'a(b') FROM users WHERE lower(name) = $1 LIMIT (5)",
             "SELECT now(), extract(year from d)::numeric(10, 2) FROM t",
+            "SELECT max(temperature) FROM attempts", #"SELECT CAST($1 AS "T"), now()"#,
+            #"INSERT INTO "shop"."users" ("id") VALUES ($1)"#,
+            #"INSERT INTO shop."users" (id) VALUES ($1)"#,
+            "MERGE INTO t USING s ON (t.id = s.id) WHEN MATCHED THEN UPDATE SET n = s.n",
         ]
     )
     func harmless(sql: String) {
@@ -36,9 +40,29 @@ struct StatementSharingTests {
             "SELECT currval('s')", "SELECT lastval()", "SELECT 1 INTO TEMP t",
             "INSERT INTO t SELECT my_function()", "INSERT INTO t VALUES (my_function())",
             "WITH x AS (SELECT my_function()) SELECT 1",
+            #"SELECT 1 AS "ok", set_tenant('a')"#, #"SELECT 1 AS x, "setTenant"('a')"#,
+            #"SELECT 1 AS "n", lastval()"#, #"SELECT CAST($1 AS "T"), f()"#,
+            #"SELECT 1 AS "a"."b", f()"#,
+            "SELECT 1 AS id INTO pg_temp.users", #"SELECT 1 AS id INTO "pg_temp".users"#,
+            "SELECT 1 AS id INTO users", "INSERT INTO pg_temp.users VALUES (1)",
+            "UPDATE pg_settings SET setting = 'x' WHERE name = 'search_path'",
         ]
     )
     func hostile(sql: String) {
         #expect(!StatementText.mayShare(sql), "could change what its neighbours mean")
+    }
+
+    @Test(
+        "What changes the session without a call is seen, and what only looks like it is not",
+        arguments: [
+            ("CREATE TEMP TABLE t AS TABLE s", true), ("SELECT 1 INTO TEMPORARY t", true),
+            ("SELECT 1 INTO pg_temp.t", true), (#"SELECT 1 INTO "pg_temp".t"#, true),
+            ("UPDATE pg_settings SET setting = 'x'", true),
+            (#"SELECT 1 AS "ok", set_tenant('a')"#, true), ("SELECT temperature FROM t", false),
+            ("SELECT max(temperature) FROM attempts", false), ("COMMIT", false),
+        ]
+    )
+    func sessions(sql: String, changes: Bool) {
+        #expect(StatementText.changesSession(sql) == changes)
     }
 }

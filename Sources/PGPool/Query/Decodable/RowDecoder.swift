@@ -49,7 +49,12 @@ final class RowDecoder: Decoder {
     func decode<Value: Decodable>(_ type: Value.Type, row: Int) throws -> Value {
         self.row = row
         place = 0
-        return try Value(from: self)
+        do {
+            return try Value(from: self)
+        } catch is DecodingError where types.count == 1 {
+            // It would quote the value.
+            throw storage.error(.outOfRange, column: 0, row: row, expected: type)
+        }
     }
 
     func container<Key: CodingKey>(

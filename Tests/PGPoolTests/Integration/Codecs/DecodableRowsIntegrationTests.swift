@@ -108,6 +108,11 @@ struct DecodableRowsIntegrationTests {
             }
             #expect(unknown.reason == .outOfRange && unknown.column == "mood")
             #expect(!"\(unknown)".contains("secret"))
+            let alone = try await failure(pool, "SELECT 'secret' AS mood") {
+                _ = try $0.decode(as: Mood.self)
+            }
+            #expect(alone.reason == .outOfRange && alone.column == "mood")
+            #expect(!"\(alone)".contains("secret"))
             struct Housed: Decodable { var address: Address }
             let json = try await failure(pool, "SELECT '{\"city\": \"secret\"}'::jsonb AS address")
             {

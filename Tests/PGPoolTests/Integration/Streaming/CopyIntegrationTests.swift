@@ -155,6 +155,26 @@ struct CopyIntegrationTests {
         }
     }
 
+    @Test("A writer that is kept beyond its closure takes nothing")
+    func keptWriter() async throws {
+        try await withTable("copy_kept") { _, connection in
+            var kept: [CopyWriter] = []
+            try await connection.copyIn("COPY copy_kept FROM STDIN") { kept.append($0) }
+            await #expect(throws: Stop.self) {
+                try await connection.copyIn("COPY copy_kept FROM STDIN") { writer in
+                    kept.append(writer)
+                    throw Stop()
+                }
+            }
+            for writer in kept {
+                let error = try await poolError {
+                    try await writer.write(textRow: ["1", "x", nil])
+                }
+                #expect(error.code == .leaseEnded)
+            }
+        }
+    }
+
     @Test("Cancelled at random moments, both ways", arguments: [3, 4])
     func cancellation(seed: UInt64) async throws {
         try await withTable("copy_cancelled_\(seed)") { pool, connection in
