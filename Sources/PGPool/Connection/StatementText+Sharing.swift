@@ -32,7 +32,7 @@ extension StatementText {
         while let token = scanner.next() {
             switch token {
             case .word(let word):
-                if isTemporary(word) || word == "pg_settings" { return false }
+                if word.hasPrefix("pg_temp") || word == "pg_settings" { return false }
                 // SELECT … INTO makes a table, which may be a temporary one.
                 if word == "into", previous != "insert", previous != "merge" { return false }
                 // The name of a table or of an alias, whose columns follow, is no call.
@@ -57,18 +57,28 @@ extension StatementText {
         return true
     }
 
-    /// Whether it makes or names what lives as long as the session: TEMP, TEMPORARY, `pg_temp.t`.
+    /// Whether it makes or names what lives as long as the session: CREATE TEMP, INTO TEMPORARY,
+    /// `pg_temp.t`. A column may be called `temp`, too.
     static func namesTemporary(_ sql: String) -> Bool {
         var scanner = WordScanner(Array(sql.utf8))
+        var previous = ""
         while let token = scanner.next() {
-            if case .word(let word) = token, isTemporary(word) { return true }
+            guard case .word(let word) = token else {
+                previous = ""
+                continue
+            }
+            if word.hasPrefix("pg_temp") { return true }
+            if word == "temp" || word == "temporary", beforeTemporary.contains(previous) {
+                return true
+            }
+            previous = word
         }
         return false
     }
 
-    private static func isTemporary(_ word: String) -> Bool {
-        word == "temp" || word == "temporary" || word.hasPrefix("pg_temp")
-    }
+    private static let beforeTemporary: Set<String> = [
+        "create", "replace", "local", "global", "into",
+    ]
 
     /// Whether it may hold strings with escapes or dollar quotes, which the scanner does not follow.
     private static func hasOddQuotes(_ sql: String) -> Bool {

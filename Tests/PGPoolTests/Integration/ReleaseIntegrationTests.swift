@@ -1,6 +1,8 @@
-import PGPool
 import PGPoolTesting
+import Synchronization
 import Testing
+
+@testable import PGPool
 
 @Suite("What a lease leaves behind is undone")
 struct ReleaseIntegrationTests {
@@ -147,6 +149,21 @@ struct ReleaseIntegrationTests {
         } _: { connection in
             let rows = try await connection.query("\(unescaped: isGone)")
             #expect(try rows.decode(Bool.self) == [true])
+        }
+    }
+
+    @Test("What defines or writes needs no reset, whatever its functions are called")
+    func noReset() async throws {
+        try await afterwards { connection in
+            for statement in [
+                "DROP TABLE IF EXISTS defined", "CREATE TABLE defined (n int DEFAULT floor(3))",
+                "CREATE OR REPLACE FUNCTION my_number() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+                "INSERT INTO defined VALUES (my_number())",
+            ] {
+                try await connection.query("\(unescaped: statement)")
+                #expect(!connection.session.state.withLock { $0.isDirty }, "\(statement)")
+            }
+        } _: { _ in
         }
     }
 

@@ -15,7 +15,8 @@ struct StatementSharingTests {
             "WITH x AS (SELECT 1) SELECT count(*) FROM x",
             "SELECT coalesce(name, 'a(b') FROM users WHERE lower(name) = $1 LIMIT (5)",
             "SELECT now(), extract(year from d)::numeric(10, 2) FROM t",
-            "SELECT max(temperature) FROM attempts", #"SELECT CAST($1 AS "T"), now()"#,
+            "SELECT max(temperature) FROM attempts", "SELECT temp FROM weather",
+            #"SELECT CAST($1 AS "T"), now()"#,
             #"INSERT INTO "shop"."users" ("id") VALUES ($1)"#,
             #"INSERT INTO shop."users" (id) VALUES ($1)"#,
             "MERGE INTO t USING s ON (t.id = s.id) WHEN MATCHED THEN UPDATE SET n = s.n",
@@ -60,6 +61,10 @@ struct StatementSharingTests {
             ("UPDATE pg_settings SET setting = 'x'", true),
             (#"SELECT 1 AS "ok", set_tenant('a')"#, true), ("SELECT temperature FROM t", false),
             ("SELECT max(temperature) FROM attempts", false), ("COMMIT", false),
+            ("SELECT temp FROM weather", false), ("SELECT max(temp) FROM weather", false),
+            ("CREATE OR REPLACE TEMP VIEW v AS SELECT 1", true),
+            ("CREATE LOCAL TEMP TABLE t (n int)", true),
+            ("CREATE/**/TEMP TABLE t AS TABLE s", true),
         ]
     )
     func sessions(sql: String, changes: Bool) {
