@@ -24,18 +24,10 @@ extension String: PostgresCodable {
             )
         default:
             guard type.isUserDefined else { throw PostgresDecodingError.Reason.typeMismatch }
-            // No text has a zero byte, nearly every binary format does; others, as those of ltree and
-            // of ranges, begin with a version or with flags.
-            guard !bytes.contains(0), !bytes.prefix(1).contains(where: Self.isControl) else {
-                throw PostgresDecodingError.Reason.typeMismatch
-            }
+            // No text has a zero byte, nearly every binary format does.
+            guard !bytes.contains(0) else { throw PostgresDecodingError.Reason.typeMismatch }
             try self.init(postgresText: bytes)
         }
-    }
-
-    /// Whether it is a control character that no text begins with: all but tab, newline and return.
-    private static func isControl(_ byte: UInt8) -> Bool {
-        byte < 0x20 && byte != 0x09 && byte != 0x0A && byte != 0x0D
     }
 }
 

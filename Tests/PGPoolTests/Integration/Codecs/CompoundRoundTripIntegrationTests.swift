@@ -291,10 +291,6 @@ struct CompoundRoundTripIntegrationTests {
             }
 
             let points = try await pool.query("SELECT point(1, 2), 'a.b'::ltree")
-            let path = #expect(throws: PostgresDecodingError.self) {
-                try points[0].decode(String.self, at: 1)
-            }
-            #expect(path?.reason == .typeMismatch, "its binary format has a version in front")
             let raw = try points[0].decode(PostgresRaw.self, at: 0)
             #expect(raw.bytes.count == 16 && raw.type == PostgresType(rawValue: 600))
             let sent = try await pool.query("SELECT (\(raw))[1], \(raw)::text")
