@@ -57,6 +57,8 @@ struct OnConnectIntegrationTests {
     func lostBehind() async throws {
         let cluster = try await Servers.plain.value
         let first = Mutex<Session?>(nil)
+        // The session refers to the pool, whose hook refers to this.
+        defer { first.withLock { $0 = nil } }
         let isLost = Gate()
         try await withPool(
             on: cluster,
