@@ -26,6 +26,22 @@ static inline int pgpool_sync(PGconn *connection) {
     return pgpool_keeps_syncs() ? PQsendPipelineSync(connection) : PQpipelineSync(connection);
 }
 
+// The frame at which a suspended task goes on: the word behind its job, as Swift's runtime lays tasks
+// out (Task.h). Only ever a hint, so another layout would cost time and nothing else.
+static inline const void *pgpool_frame(const void *task) { return ((const void *const *)task)[8]; }
+
+// Asks for some cache lines, to be written to. Reads nothing, so any address will do.
+static inline void pgpool_prefetch(const void *address, int lines) {
+    for (const char *line = (const char *)address; lines > 0; lines--, line += 64) {
+#ifdef __x86_64__
+        // Clang's own asks for a line to be read, unless it is told the processor.
+        __asm__ volatile("prefetchw %0" : : "m"(*line));
+#else
+        __builtin_prefetch(line, 1);
+#endif
+    }
+}
+
 #ifdef __linux__
 #include <netinet/in.h>
 #include <netinet/tcp.h>

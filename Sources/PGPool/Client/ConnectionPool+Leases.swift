@@ -122,7 +122,7 @@ extension ConnectionPool {
             let run = try statementRun(query, statementTimeout, sharing)
             await withTaskCancellationHandler {
                 await withUnsafeContinuation { continuation in
-                    run.continuation = continuation
+                    run.continuation = TaskContinuation(continuation)
                     engine.start(run, remaining, site, at: now)
                 }
             } onCancel: {

@@ -132,7 +132,7 @@ public struct PostgresConnection: Sendable {
         _ operation: Operation,
         _ continuation: UnsafeContinuation<Void, Never>
     ) {
-        operation.continuation = continuation
+        operation.continuation = TaskContinuation(continuation)
         operation.transaction = transaction
         session.submit(operation, lease: leaseNumber)
     }

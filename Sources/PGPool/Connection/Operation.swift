@@ -38,7 +38,7 @@ class Operation: @unchecked Sendable {
     var deadline = Instant.distantFuture
 
     /// The task that waits for the outcome.
-    var continuation: UnsafeContinuation<Void, Never>?
+    var continuation: TaskContinuation?
     /// Called just before the task is resumed.
     var completion: (any OperationCompletion)?
     /// Its place on a connection was given back together with others'.

@@ -252,6 +252,7 @@ extension Session {
         } else {
             operation.outcome = operation.error.map { .failure($0) } ?? .success
         }
+        operation.continuation?.prefetch()
         finished.append(operation)
     }
 

@@ -9,7 +9,7 @@ enum PoolEffect {
     case probe(Session, ConnectionID, QuarantinePurpose)
     /// The continuation is the one that was there when the outcome was set: a waiter that brings its
     /// own later finds the outcome and resumes itself.
-    case resume(Waiter, UnsafeContinuation<Void, Never>?, Duration)
+    case resume(Waiter, TaskContinuation?, Duration)
     case report(CallSite, Duration)
     case finish([UnsafeContinuation<Void, Never>], (any EndpointWatcher)?)
 }
@@ -61,7 +61,7 @@ extension PoolEngine {
 
     private func resume(
         _ waiter: Waiter,
-        _ continuation: UnsafeContinuation<Void, Never>?,
+        _ continuation: TaskContinuation?,
         _ waited: Duration
     ) {
         if !observers.isEmpty { observe(waiter.outcome, waited) }

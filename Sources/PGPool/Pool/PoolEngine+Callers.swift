@@ -138,7 +138,7 @@ extension PoolEngine {
         await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in
                 let isOver = state.withLock { _ in
-                    waiter.continuation = continuation
+                    waiter.continuation = TaskContinuation(continuation)
                     return waiter.outcome != nil
                 }
                 // Whoever set the outcome before this found no continuation to resume.
@@ -163,7 +163,7 @@ extension PoolEngine {
 
     /// Takes a waiter out of the queue; nothing happens if it was resolved already.
     func cancel(_ waiter: Waiter) {
-        var continuation: UnsafeContinuation<Void, Never>?
+        var continuation: TaskContinuation?
         var effects = PoolEffects()
         let isCancelled = state.withLock { state in
             guard let id = waiter.id,

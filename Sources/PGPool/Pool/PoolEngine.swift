@@ -120,6 +120,7 @@ final class PoolEngine: Sendable {
             effects.append(.probe(session, id, purpose))
         case .grant(let id, let waiterID):
             guard let waiter = state.takeWaiter(waiterID) else { return }
+            waiter.continuation?.prefetch()
             let now = Instant.now
             let lease = state.beginLease(
                 id,

@@ -14,7 +14,7 @@ final class Waiter: @unchecked Sendable {
     var outcome: Result<Lease, any Error>?
     /// As in `Operation`.
     let isOver = Atomic<Bool>(false)
-    var continuation: UnsafeContinuation<Void, Never>?
+    var continuation: TaskContinuation?
     /// A statement that came along: it is sent at once by whoever frees a connection.
     let statement: StatementRun?
 
