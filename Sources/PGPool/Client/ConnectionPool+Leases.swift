@@ -45,7 +45,7 @@ extension ConnectionPool {
     ) throws -> Asked {
         switch engine.ask(timeout, RawCallSite(fileID: fileID, line: line), nil) {
         case .lease(let lease): .lease(lease)
-        case .waiting(let waiter): .waiting(waiter)
+        case .waiting(let waiter, _): .waiting(waiter)
         case .refused(let error): throw error.value
         }
     }

@@ -7,9 +7,13 @@ enum PoolEffect {
     case connect(Dial)
     case close(PooledConnection, CloseReason)
     case probe(Session, ConnectionID, QuarantinePurpose)
-    /// The continuation is the one that was there when the outcome was set: a waiter that brings its
-    /// own later finds the outcome and resumes itself.
-    case resume(Waiter, TaskContinuation?, Duration)
+    /// The task of a waiter that has its outcome can go on.
+    case resume(Waiter, TaskContinuation, Duration)
+    /// The statement of a waiter that has its outcome.
+    case serve(StatementRun, Waiter, Duration)
+    /// The task is not suspended yet: it finds the outcome and goes on by itself. The waiter may be another
+    /// caller's by now.
+    case told(failure: PoolError.Code?, Duration)
     case report(CallSite, Duration)
     case finish([UnsafeContinuation<Void, Never>], (any EndpointWatcher)?)
 }
@@ -49,7 +53,16 @@ extension PoolEngine {
             case .probe(let session, let id, let purpose):
                 probe(session, id, purpose)
             case .resume(let waiter, let continuation, let waited):
-                resume(waiter, continuation, waited)
+                observe(failure: Self.failure(waiter.outcome), waited)
+                waiter.isOver.store(true, ordering: .releasing)
+                continuation.resume()
+            case .serve(let statement, let waiter, let waited):
+                observe(failure: Self.failure(waiter.outcome), waited)
+                let outcome = waiter.outcome.take()
+                waiter.free()
+                statement.waitEnded(outcome)
+            case .told(let failure, let waited):
+                observe(failure: failure, waited)
             case .report(let site, let held):
                 reportLongLease(site, held)
             case .finish(let continuations, let watcher):
@@ -59,28 +72,18 @@ extension PoolEngine {
         }
     }
 
-    private func resume(
-        _ waiter: Waiter,
-        _ continuation: TaskContinuation?,
-        _ waited: Duration
-    ) {
-        if !observers.isEmpty { observe(waiter.outcome, waited) }
-        if let statement = waiter.statement {
-            statement.waitEnded(waiter.outcome.take())
-        } else {
-            waiter.isOver.store(true, ordering: .releasing)
-            continuation?.resume()
-        }
+    static func failure(_ outcome: Result<Lease, any Error>?) -> PoolError.Code? {
+        guard case .failure(let error)? = outcome else { return nil }
+        return (error as? PoolError)?.code
     }
 
-    private func observe(_ outcome: Result<Lease, any Error>?, _ waited: Duration) {
-        switch outcome {
-        case .success?:
+    @inline(__always)
+    private func observe(failure: PoolError.Code?, _ waited: Duration) {
+        guard !observers.isEmpty else { return }
+        if let failure {
+            observe(.acquireFailed(code: failure, waitTime: waited))
+        } else {
             observe(.leaseAcquired(waitTime: waited))
-        case .failure(let error as PoolError)?:
-            observe(.acquireFailed(code: error.code, waitTime: waited))
-        case .failure?, nil:
-            break
         }
     }
 

@@ -8,7 +8,7 @@ extension PoolEngine {
         switch ask(timeout, site, nil) {
         case .lease(let lease): return lease
         case .refused(let error): throw error.value
-        case .waiting(let waiter): return try await wait(waiter)
+        case .waiting(let waiter, _): return try await wait(waiter)
         }
     }
 
@@ -22,7 +22,7 @@ extension PoolEngine {
         switch ask(timeout, site, run, at: now) {
         case .lease(let lease): run.start(by: lease)
         case .refused(let error): run.end(with: error.value)
-        case .waiting(let waiter): run.isWaiting(as: waiter)
+        case .waiting(_, let id): run.isWaiting(as: id)
         }
     }
 
@@ -30,7 +30,7 @@ extension PoolEngine {
     /// threads in one place.
     enum Answer: ~Copyable {
         case lease(Lease)
-        case waiting(Waiter)
+        case waiting(Waiter, WaiterID)
         /// Boxed: an error is ten times as large as a lease.
         case refused(Boxed<PoolError>)
     }
@@ -93,9 +93,14 @@ extension PoolEngine {
                     answer = .refused(Boxed(refusal(.shutDown, site, nil, at: now, state)))
                 }
             case .queued(let id):
-                let waiter = Waiter(site: site, task: task, enqueuedAt: now, statement: run)
+                let waiter = state.spareWaiters.make(
+                    site: site,
+                    task: task,
+                    enqueuedAt: now,
+                    statement: run
+                )
                 state.setWaiter(waiter, id)
-                answer = .waiting(waiter)
+                answer = .waiting(waiter, id)
             case .refused(let reason):
                 answer = .refused(Boxed(refusal(reason, site, held, at: now, state)))
             }
@@ -135,6 +140,7 @@ extension PoolEngine {
 
     /// Suspends until the waiter is resolved.
     func wait(_ waiter: Waiter) async throws -> Lease {
+        let id = waiter.id
         await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in
                 let isOver = state.withLock { _ in
@@ -145,10 +151,12 @@ extension PoolEngine {
                 if isOver { continuation.resume() }
             }
         } onCancel: {
-            cancel(waiter)
+            if let id { cancel(id) }
         }
         _ = waiter.isOver.load(ordering: .acquiring)
-        switch waiter.outcome {
+        let outcome = waiter.outcome.take()
+        waiter.free()
+        switch outcome {
         case .success(let lease)?:
             // A grant that raced the cancellation goes to the next waiter.
             guard Task.isCancelled else { return lease }
@@ -162,26 +170,26 @@ extension PoolEngine {
     }
 
     /// Takes a waiter out of the queue; nothing happens if it was resolved already.
-    func cancel(_ waiter: Waiter) {
+    func cancel(_ id: WaiterID) {
+        var cancelled: Waiter?
+        var statement: StatementRun?
         var continuation: TaskContinuation?
         var effects = PoolEffects()
-        let isCancelled = state.withLock { state in
-            guard let id = waiter.id,
-                state.machine.cancel(id, at: .now, into: &state.actions)
-            else { return false }
-            _ = state.takeWaiter(id)
+        state.withLock { state in
+            guard state.machine.cancel(id, at: .now, into: &state.actions),
+                let waiter = state.takeWaiter(id)
+            else { return }
             waiter.outcome = .failure(CancellationError())
-            continuation = waiter.continuation
+            (cancelled, statement, continuation) = (waiter, waiter.statement, waiter.continuation)
             collect(&state, into: &effects)
-            return true
         }
-        guard isCancelled else { return }
         perform(effects)
-        if let statement = waiter.statement {
+        if let statement {
+            cancelled?.free()
             statement.wasCancelledWhileWaiting()
-        } else {
-            waiter.isOver.store(true, ordering: .releasing)
-            continuation?.resume()
+        } else if let continuation {
+            cancelled?.isOver.store(true, ordering: .releasing)
+            continuation.resume()
         }
     }
 

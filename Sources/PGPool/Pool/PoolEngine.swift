@@ -18,6 +18,7 @@ final class PoolEngine: Sendable {
         /// Leases that their tasks, and children of these, can find again.
         var boundLeases = 0
         var waiters: [Waiter?] = []
+        var spareWaiters = SpareWaiters()
         var timerToken: ReactorToken?
         var lastConnectFailure: PoolError.ConnectFailure?
         var finishing: [UnsafeContinuation<Void, Never>] = []
@@ -131,20 +132,20 @@ final class PoolEngine: Sendable {
             )
             guard let lease else { return }
             waiter.outcome = .success(lease)
-            effects.append(.resume(waiter, waiter.continuation, now - waiter.enqueuedAt))
+            effects.append(served(waiter, at: now))
         case .join(let id, let waiterID):
             guard let waiter = state.takeWaiter(waiterID) else { return }
             let now = Instant.now
             guard let lease = state.joinLease(id, at: now) else { return }
             waiter.outcome = .success(lease)
-            effects.append(.resume(waiter, waiter.continuation, now - waiter.enqueuedAt))
+            effects.append(served(waiter, at: now))
         case .fail(let waiterID, let failure):
             guard let waiter = state.takeWaiter(waiterID) else { return }
             let now = Instant.now
             let error = error(failure, waited: now - waiter.enqueuedAt, at: now, state)
             if failure == .timedOut { state.totals.acquireTimeoutsTotal += 1 }
             waiter.outcome = .failure(error)
-            effects.append(.resume(waiter, waiter.continuation, now - waiter.enqueuedAt))
+            effects.append(served(waiter, at: now))
         case .scheduleTimer(let deadline):
             // Under the lock, so that a later request cannot be overtaken by an earlier one.
             if let token = state.timerToken { reactor.setDeadline(deadline, token) }
@@ -158,6 +159,15 @@ final class PoolEngine: Sendable {
             state.finishing.removeAll()
             state.watcher = nil
         }
+    }
+
+    /// What follows from a waiter's outcome. Called under the lock.
+    @inline(__always)
+    private func served(_ waiter: Waiter, at now: Instant) -> PoolEffect {
+        let waited = now - waiter.enqueuedAt
+        if let statement = waiter.statement { return .serve(statement, waiter, waited) }
+        if let continuation = waiter.continuation { return .resume(waiter, continuation, waited) }
+        return .told(failure: Self.failure(waiter.outcome), waited)
     }
 
     /// The pool as it is now.
@@ -272,6 +282,7 @@ extension PoolEngine.State {
             return nil
         }
         waiters[index] = nil
+        spareWaiters.append(waiter)
         return waiter
     }
 }

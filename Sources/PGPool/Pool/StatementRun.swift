@@ -10,7 +10,7 @@ internal import Synchronization
 final class StatementRun: Operation, @unchecked Sendable {
     private enum Stage {
         case new
-        case waiting(Waiter)
+        case waiting(WaiterID)
         case leased(Lease)
         case over
     }
@@ -18,23 +18,23 @@ final class StatementRun: Operation, @unchecked Sendable {
     // Proof: with a lease its session keeps the engine, and before that the task in `query` keeps the
     // pool. To count references would cost each statement two writes to a place that all threads
     // write to.
-    unowned(unsafe) let engine: PoolEngine
+    private let engine: Unmanaged<PoolEngine>
     /// Whether it may run beside others on one connection.
     let isShareable: Bool
     private let stage = Mutex(Stage.new)
     private let isCancelRequested = Atomic<Bool>(false)
 
     init(_ query: Query, _ form: Form, engine: PoolEngine, isShareable: Bool) {
-        self.engine = engine
+        self.engine = .passUnretained(engine)
         self.isShareable = isShareable
         super.init(query, form)
     }
 
     /// The engine has put it into the queue.
-    func isWaiting(as waiter: Waiter) {
+    func isWaiting(as id: WaiterID) {
         stage.withLock { stage in
             // It may have been served meanwhile.
-            if case .new = stage { stage = .waiting(waiter) }
+            if case .new = stage { stage = .waiting(id) }
         }
         if isCancelRequested.load(ordering: .acquiring) { cancel() }
     }
@@ -85,7 +85,7 @@ final class StatementRun: Operation, @unchecked Sendable {
         isCancelRequested.store(true, ordering: .releasing)
         switch stage.withLock({ $0 }) {
         case .new, .over: break
-        case .waiting(let waiter): engine.cancel(waiter)
+        case .waiting(let id): engine._withUnsafeGuaranteedRef { $0.cancel(id) }
         case .leased(let lease): cancel(on: lease.session)
         }
     }
@@ -110,6 +110,7 @@ final class StatementRun: Operation, @unchecked Sendable {
         guard !isGivenBack else { return }
         var last = Stage.over
         stage.withLock { swap(&$0, &last) }
-        if case .leased(let lease) = last { engine.release(lease) }
+        guard case .leased(let lease) = last else { return }
+        engine._withUnsafeGuaranteedRef { $0.release(lease) }
     }
 }
