@@ -13,8 +13,7 @@ enum SessionEffect: Hashable {
         case "SET", "RESET", "LISTEN", "UNLISTEN", "DECLARE CURSOR", "LOAD", "DO", "CALL":
             self = .settings
         default:
-            let makesRelation =
-                tag.hasPrefix("CREATE ") || tag.hasPrefix("SELECT") || tag == "DISCARD"
+            let makesRelation = tag.hasPrefix("CREATE ") || tag == "DISCARD"
             self = makesRelation && sql.uppercased().contains("TEMP") ? .settings : .none
         }
     }

@@ -30,6 +30,17 @@ struct ConnectionTransactionIntegrationTests {
         }
     }
 
+    /// A statement that takes a second, when it is sent.
+    private func slowStatement(
+        on connection: PostgresConnection
+    ) async throws -> Task<[Rows], any Error> {
+        let slow = Task { try await connection.simpleQuery("SELECT pg_sleep(1)") }
+        try await eventually("it is sent") {
+            connection.session.state.withLock { $0.sent.count == 1 }
+        }
+        return slow
+    }
+
     @Test("Left while a stream was being read: it is rolled back, and what follows is not")
     func stream() async throws {
         let stored = try await withTable("left_stream") { connection, insert in
@@ -88,10 +99,7 @@ struct ConnectionTransactionIntegrationTests {
             await #expect(throws: Thrown.self) {
                 try await connection.withTransaction { transaction in
                     try await transaction.query(insert)
-                    let slow = Task { try await connection.simpleQuery("SELECT pg_sleep(1)") }
-                    try await eventually("it is sent") {
-                        connection.session.state.withLock { $0.sent.count == 1 }
-                    }
+                    let slow = try await slowStatement(on: connection)
                     late.withLock { $0 = Task { try await connection.query(insert) } }
                     try await eventually("it waits") {
                         connection.session.state.withLock { $0.pending.count == 1 }
@@ -110,10 +118,7 @@ struct ConnectionTransactionIntegrationTests {
     @Test("Nor one that waits together with the transaction's BEGIN")
     func waitingForBegin() async throws {
         let stored = try await withTable("left_begin") { connection, insert in
-            let slow = Task { try await connection.simpleQuery("SELECT pg_sleep(1)") }
-            try await eventually("it is sent") {
-                connection.session.state.withLock { $0.sent.count == 1 }
-            }
+            let slow = try await slowStatement(on: connection)
             let late = Mutex<Task<Void, any Error>?>(nil)
             await #expect(throws: Thrown.self) {
                 try await connection.withTransaction { transaction in
@@ -135,10 +140,7 @@ struct ConnectionTransactionIntegrationTests {
     @Test("A statement that was submitted before does not get into the transaction")
     func submittedBefore() async throws {
         let stored = try await withTable("left_before") { connection, insert in
-            let slow = Task { try await connection.simpleQuery("SELECT pg_sleep(1)") }
-            try await eventually("it is sent") {
-                connection.session.state.withLock { $0.sent.count == 1 }
-            }
+            let slow = try await slowStatement(on: connection)
             let before = Task { try await connection.query(insert) }
             try await eventually("it waits") {
                 connection.session.state.withLock { $0.pending.count == 1 }
