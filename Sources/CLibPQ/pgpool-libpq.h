@@ -27,7 +27,8 @@ static inline int pgpool_sync(PGconn *connection) {
 }
 
 // The frame at which a suspended task goes on: the word behind its job, as Swift's runtime lays tasks
-// out (Task.h). Only ever a hint, so another layout would cost time and nothing else.
+// out (Task.h). Only ever a hint: with another layout it would be another word of the task, which is
+// longer than this, and cost time and nothing else.
 static inline const void *pgpool_frame(const void *task) { return ((const void *const *)task)[8]; }
 
 // Asks for some cache lines, to be written to. Reads nothing, so any address will do.

@@ -23,10 +23,10 @@ struct SpareWaiters {
         enqueuedAt: Instant,
         statement: StatementRun?
     ) -> Waiter {
-        if spares.count >= Self.atLeast, let oldest = spares.first,
+        // One that is still in use leaves: its task may be long in coming, and the rest would wait behind it.
+        if spares.count >= Self.atLeast, let oldest = spares.popFirst(),
             oldest.reuse(site: site, task: task, enqueuedAt: enqueuedAt, statement: statement)
         {
-            spares.removeFirst()
             return oldest
         }
         return Waiter(site: site, task: task, enqueuedAt: enqueuedAt, statement: statement)

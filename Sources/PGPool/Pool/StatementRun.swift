@@ -16,7 +16,7 @@ final class StatementRun: Operation, @unchecked Sendable {
     }
 
     // Proof: with a lease its session keeps the engine, and before that the task in `query` keeps the
-    // pool. To count references would cost each statement two writes to a place that all threads
+    // pool, which it does not leave while its cancellation handler runs. To count references would cost each statement two writes to a place that all threads
     // write to.
     private let engine: Unmanaged<PoolEngine>
     /// Whether it may run beside others on one connection.
