@@ -124,7 +124,9 @@ final class Flag: Sendable {
 final class Counter: Sendable {
     private let count = Atomic<Int>(0)
     var value: Int { count.load(ordering: .relaxed) }
-    func increment() { count.add(1, ordering: .relaxed) }
+    /// Returns what it is now.
+    @discardableResult
+    func increment() -> Int { count.add(1, ordering: .relaxed).newValue }
 }
 
 /// Keeps what is logged, with its metadata.

@@ -261,8 +261,8 @@ struct PoolIntegrationTests {
             configure: {
                 $0.minIdle = 2
                 $0.onConnect = { _ in
-                    calls.increment()
-                    if calls.value > 1 { await second.wait() }
+                    // In one step: both connections open at once.
+                    if calls.increment() > 1 { await second.wait() }
                 }
             }
         ) { pool in
