@@ -8,12 +8,9 @@ enum PoolEffect {
     case close(PooledConnection, CloseReason)
     case probe(Session, ConnectionID, QuarantinePurpose)
     /// The task of a waiter that has its outcome can go on.
-    case resume(Waiter, TaskContinuation, Duration)
+    case resume(Waiter, Duration)
     /// The statement of a waiter that has its outcome.
     case serve(StatementRun, Waiter, Duration)
-    /// The task is not suspended yet: it finds the outcome and goes on by itself. The waiter may be another
-    /// caller's by now.
-    case told(failure: PoolError.Code?, Duration)
     case report(CallSite, Duration)
     case finish([UnsafeContinuation<Void, Never>], (any EndpointWatcher)?)
 }
@@ -52,17 +49,14 @@ extension PoolEngine {
                 close(connection, reason)
             case .probe(let session, let id, let purpose):
                 probe(session, id, purpose)
-            case .resume(let waiter, let continuation, let waited):
-                observe(failure: Self.failure(waiter.outcome), waited)
-                waiter.isOver.store(true, ordering: .releasing)
-                continuation.resume()
+            case .resume(let waiter, let waited):
+                observe(waiter.outcome, waited)
+                waiter.wake()
             case .serve(let statement, let waiter, let waited):
-                observe(failure: Self.failure(waiter.outcome), waited)
+                observe(waiter.outcome, waited)
                 let outcome = waiter.outcome.take()
                 waiter.free()
                 statement.waitEnded(outcome)
-            case .told(let failure, let waited):
-                observe(failure: failure, waited)
             case .report(let site, let held):
                 reportLongLease(site, held)
             case .finish(let continuations, let watcher):
@@ -72,18 +66,14 @@ extension PoolEngine {
         }
     }
 
-    static func failure(_ outcome: Result<Lease, any Error>?) -> PoolError.Code? {
-        guard case .failure(let error)? = outcome else { return nil }
-        return (error as? PoolError)?.code
-    }
-
     @inline(__always)
-    private func observe(failure: PoolError.Code?, _ waited: Duration) {
+    private func observe(_ outcome: Result<Lease, any Error>?, _ waited: Duration) {
         guard !observers.isEmpty else { return }
-        if let failure {
-            observe(.acquireFailed(code: failure, waitTime: waited))
-        } else {
-            observe(.leaseAcquired(waitTime: waited))
+        switch outcome {
+        case .success?: observe(.leaseAcquired(waitTime: waited))
+        case .failure(let error as PoolError)?:
+            observe(.acquireFailed(code: error.code, waitTime: waited))
+        case .failure?, nil: break
         }
     }
 

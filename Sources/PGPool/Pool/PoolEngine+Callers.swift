@@ -143,18 +143,12 @@ extension PoolEngine {
         let id = waiter.id
         await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in
-                let isOver = state.withLock { _ in
-                    waiter.continuation = TaskContinuation(continuation)
-                    return waiter.outcome != nil
-                }
-                // Whoever set the outcome before this found no continuation to resume.
-                if isOver { continuation.resume() }
+                if !waiter.suspend(continuation) { continuation.resume() }
             }
         } onCancel: {
             if let id { cancel(id) }
         }
-        _ = waiter.isOver.load(ordering: .acquiring)
-        let outcome = waiter.outcome.take()
+        let outcome = waiter.takeOutcome()
         waiter.free()
         switch outcome {
         case .success(let lease)?:
@@ -172,24 +166,22 @@ extension PoolEngine {
     /// Takes a waiter out of the queue; nothing happens if it was resolved already.
     func cancel(_ id: WaiterID) {
         var cancelled: Waiter?
-        var statement: StatementRun?
-        var continuation: TaskContinuation?
         var effects = PoolEffects()
         state.withLock { state in
             guard state.machine.cancel(id, at: .now, into: &state.actions),
                 let waiter = state.takeWaiter(id)
             else { return }
             waiter.outcome = .failure(CancellationError())
-            (cancelled, statement, continuation) = (waiter, waiter.statement, waiter.continuation)
+            cancelled = waiter
             collect(&state, into: &effects)
         }
         perform(effects)
-        if let statement {
-            cancelled?.free()
+        guard let cancelled else { return }
+        if let statement = cancelled.statement {
+            cancelled.free()
             statement.wasCancelledWhileWaiting()
-        } else if let continuation {
-            cancelled?.isOver.store(true, ordering: .releasing)
-            continuation.resume()
+        } else {
+            cancelled.wake()
         }
     }
 

@@ -121,7 +121,7 @@ final class PoolEngine: Sendable {
             effects.append(.probe(session, id, purpose))
         case .grant(let id, let waiterID):
             guard let waiter = state.takeWaiter(waiterID) else { return }
-            waiter.continuation?.prefetch()
+            waiter.prefetch()
             let now = Instant.now
             let lease = state.beginLease(
                 id,
@@ -165,9 +165,8 @@ final class PoolEngine: Sendable {
     @inline(__always)
     private func served(_ waiter: Waiter, at now: Instant) -> PoolEffect {
         let waited = now - waiter.enqueuedAt
-        if let statement = waiter.statement { return .serve(statement, waiter, waited) }
-        if let continuation = waiter.continuation { return .resume(waiter, continuation, waited) }
-        return .told(failure: Self.failure(waiter.outcome), waited)
+        guard let statement = waiter.statement else { return .resume(waiter, waited) }
+        return .serve(statement, waiter, waited)
     }
 
     /// The pool as it is now.

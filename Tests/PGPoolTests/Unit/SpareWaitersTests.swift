@@ -13,12 +13,12 @@ struct SpareWaitersTests {
     }
 
     @Test("One is used again when it is free, the oldest first, and none before")
-    func onlyWhenFree() {
+    func onlyWhenFree() async {
         var spares = SpareWaiters()
         let served = (0...SpareWaiters.atLeast).map { _ in make(&spares) }
         for waiter in served { spares.append(waiter) }
         for waiter in served.dropFirst() {
-            waiter.isOver.store(true, ordering: .relaxed)
+            waiter.wake()
             waiter.free()
         }
         let new = make(&spares)
@@ -29,9 +29,26 @@ struct SpareWaitersTests {
         let again = make(&spares, task: 7)
         #expect(again === served[1], "one that is long in use must not keep the others")
         #expect(again.task == 7)
-        let isOver = again.isOver.load(ordering: .relaxed)
-        #expect(!isOver)
         #expect(again.outcome == nil && again.continuation == nil && again.statement == nil)
+        await withUnsafeContinuation { task in
+            let suspends = again.suspend(task)
+            #expect(suspends, "the last caller's outcome must not be taken for this one's")
+            if suspends { again.wake() } else { task.resume() }
+        }
+    }
+
+    @Test("Whoever comes second, the task or its outcome, has the task go on")
+    func meeting() async {
+        var spares = SpareWaiters()
+        let waiter = make(&spares)
+        waiter.outcome = .failure(CancellationError())
+        waiter.wake()
+        await withUnsafeContinuation { task in
+            #expect(!waiter.suspend(task), "the outcome was there before the task")
+            task.resume()
+        }
+        #expect(waiter.takeOutcome() != nil)
+        #expect(waiter.takeOutcome() == nil, "an outcome is taken once")
     }
 
     @Test("What was freed keeps nothing alive")
