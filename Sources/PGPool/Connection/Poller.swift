@@ -27,7 +27,13 @@ protocol Poller: Sendable {
     /// The descriptor is -1 if it was closed already.
     func unwatch(_ descriptor: Int32, token: UInt64)
     /// Blocks until something is ready, `wakeUp` is called or the time is over; negative: for ever.
-    func wait(milliseconds: Int32, into ready: inout [(token: UInt64, readiness: Readiness)])
+    ///
+    /// - Parameter most: no more than so many, the others the next time, if the system keeps an order.
+    func wait(
+        milliseconds: Int32,
+        atMost most: Int,
+        into ready: inout [(token: UInt64, readiness: Readiness)]
+    )
     /// Ends a `wait` that is under way, or the next one.
     func wakeUp()
 }
@@ -85,9 +91,11 @@ protocol Poller: Sendable {
 
         func wait(
             milliseconds: Int32,
+            atMost most: Int,
             into ready: inout [(token: UInt64, readiness: Readiness)]
         ) {
-            let count = epoll_wait(epoll, events.baseAddress, Int32(events.count), milliseconds)
+            let most = Int32(min(events.count, most))
+            let count = epoll_wait(epoll, events.baseAddress, most, milliseconds)
             guard count > 0 else { return }
             for event in events[0..<Int(count)] {
                 if event.data.u64 == Self.wakeToken {
@@ -131,7 +139,11 @@ struct NoPoller: Poller {
     func watch(_ descriptor: Int32, _ interest: Readiness, token: UInt64) -> Bool { false }
     func rewatch(_ descriptor: Int32, _ interest: Readiness, token: UInt64) {}
     func unwatch(_ descriptor: Int32, token: UInt64) {}
-    func wait(milliseconds: Int32, into ready: inout [(token: UInt64, readiness: Readiness)]) {
+    func wait(
+        milliseconds: Int32,
+        atMost most: Int,
+        into ready: inout [(token: UInt64, readiness: Readiness)]
+    ) {
         _ = poll(nil, 0, milliseconds < 0 ? 1_000 : min(milliseconds, 1_000))
     }
     func wakeUp() {}

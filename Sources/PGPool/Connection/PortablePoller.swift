@@ -49,7 +49,11 @@ final class PortablePoller: Poller {
         wakeUp()
     }
 
-    func wait(milliseconds: Int32, into ready: inout [(token: UInt64, readiness: Readiness)]) {
+    func wait(
+        milliseconds: Int32,
+        atMost most: Int,
+        into ready: inout [(token: UInt64, readiness: Readiness)]
+    ) {
         var tokens: [UInt64] = []
         var list = [pollfd(fd: wakeReader, events: Int16(POLLIN), revents: 0)]
         watches.withLock { watches in

@@ -39,6 +39,9 @@ public final class Reactor: TaskExecutor {
     @exclusivity(unchecked) nonisolated(unsafe) private var unsent: [Session] = []
     @exclusivity(unchecked) nonisolated(unsafe) private var ownJobs: [ReactorJob] = []
     @exclusivity(unchecked) nonisolated(unsafe) private var heldBack: [Session] = []
+    // Proof: as above.
+    @exclusivity(unchecked) nonisolated(unsafe) private var sentOn: [Session] = []
+    @exclusivity(unchecked) nonisolated(unsafe) private var focus = SocketFocus()
     // Proof: only the reactor's own thread uses it.
     nonisolated(unsafe) private var isRunningTasks = false
     // Proof: only the reactor's own thread, which `current` is asked on, uses it.
@@ -177,11 +180,8 @@ public final class Reactor: TaskExecutor {
 
     private func run() {
         var batch = Batch()
-        while let wait = batch.finished.isEmpty && ownJobs.isEmpty ? prepareToSleep() : 0 {
-            poller.wait(milliseconds: wait, into: &batch.ready)
-            noteProcessor()
-            guard collect(into: &batch) else { break }
-            let isQuiet = batch.calls.isEmpty
+        while look(into: &batch) {
+            let isQuiet = batch.calls.isEmpty || focus.isWorthIt
             for (handler, readiness) in batch.calls {
                 if readiness.isEmpty {
                     handler.reactorDeadlinePassed()
@@ -190,6 +190,10 @@ public final class Reactor: TaskExecutor {
                 }
             }
             batch.calls.removeAll(keepingCapacity: true)
+            if batch.narrowly > 0 {
+                focus.looked(at: batch.narrowly, answers: batch.arrived.count)
+                batch.narrowly = 0
+            }
             // Connections go on to the next statement when all answers are read: each send lets another
             // thread in, which would break up the batch. Those that are shared send in batches anyway.
             for operation in batch.arrived { operation.complete() }
@@ -213,6 +217,34 @@ public final class Reactor: TaskExecutor {
             runJobs(&batch.jobs)
         }
         for operation in batch.finished { operation.resume() }
+    }
+
+    /// Finds what there is to do, on all sockets or on those where this thread has just sent; false when
+    /// the thread is to end.
+    private func look(into batch: inout Batch) -> Bool {
+        defer { sentOn.removeAll(keepingCapacity: true) }
+        let now = Instant.now
+        if !sentOn.isEmpty, focus.isNarrow(at: now) {
+            for session in sentOn { batch.calls.append((session, .readable)) }
+            batch.narrowly = sentOn.count
+            return collect(into: &batch)
+        }
+        focus.looksAtAll(at: now)
+        let isIdle = batch.finished.isEmpty && ownJobs.isEmpty
+        guard let wait = isIdle ? prepareToSleep() : 0 else { return false }
+        poller.wait(
+            milliseconds: wait,
+            atMost: focus.isWorthIt ? SocketFocus.sockets : .max,
+            into: &batch.ready
+        )
+        noteProcessor()
+        return collect(into: &batch)
+    }
+
+    /// Notes where answers may be soon: on this thread's own sockets.
+    private func noteSent(_ session: Session) {
+        guard sentOn.count < SocketFocus.sockets, session.isServed(by: self) else { return }
+        sentOn.append(session)
     }
 
     /// Runs the tasks that are ready, and those that they make ready, for a few turns: a lease that one
@@ -241,13 +273,19 @@ public final class Reactor: TaskExecutor {
     /// Each send lets a server process in, after which little of what tasks need is left in the
     /// processor's cache. So they run first, and then all that they sent leaves.
     func holdBack(_ session: Session) -> Bool {
-        guard isRunningTasks else { return false }
+        guard isRunningTasks else {
+            noteSent(session)
+            return false
+        }
         heldBack.append(session)
         return true
     }
 
     private func sendHeldBack() {
-        while let session = heldBack.popLast() { session.sendDue() }
+        while let session = heldBack.popLast() {
+            session.sendDue()
+            noteSent(session)
+        }
     }
 
     /// Calls the session's `sendInbox` when this thread has run the tasks that are ready now. To be
@@ -297,6 +335,8 @@ public final class Reactor: TaskExecutor {
         var finished: [Operation] = []
         /// Rounds that the first of them has waited.
         var rounds = 0
+        /// Sockets that were looked at because something was sent on them.
+        var narrowly = 0
     }
 
     /// Looks up who is to be called; false when the thread is to end.

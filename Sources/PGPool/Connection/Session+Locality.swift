@@ -15,6 +15,11 @@ extension Session {
     /// The one that does now. Uses of the token that goes with it hold the lock of `state`.
     var reactor: Reactor { watcher.withLock { $0 } }
 
+    /// Whether it is that one. May be out of date for anybody but that one's thread.
+    func isServed(by reactor: Reactor) -> Bool {
+        thread.load(ordering: .relaxed) == reactor.number
+    }
+
     /// Hands the socket to the peer that runs where input arrives, if there is one that has not more
     /// to do. To be called for each reading, on the reactor's thread.
     func followProcessor(_ state: inout State) {

@@ -50,6 +50,39 @@ struct ReactorTasksIntegrationTests {
         }
     }
 
+    @Test("A thread that keeps to few of its connections lets none of them wait long")
+    func noneIsLeftOut() async throws {
+        let group = ReactorGroup(threads: 1)
+        defer { group.shutDown() }
+        let (connections, tasks, statements) = (8, 64, 100)
+        try await withPool(
+            on: Servers.plain.value,
+            maxConnections: connections,
+            configure: { $0.reactors = group.reactors }
+        ) { pool in
+            let served = try await withThrowingTaskGroup(of: [Int32: Int].self) { workers in
+                for _ in 0..<tasks {
+                    workers.addTask(executorPreference: group) {
+                        var served: [Int32: Int] = [:]
+                        for number in 0..<statements {
+                            try await pool.withConnection { connection in
+                                let rows = try await connection.query("SELECT \(number)")
+                                #expect(try rows[0].decode(Int.self, at: 0) == number)
+                                served[connection.backendPID, default: 0] += 1
+                            }
+                        }
+                        return served
+                    }
+                }
+                return try await workers.reduce(into: [:]) { $0.merge($1, uniquingKeysWith: +) }
+            }
+            let shares = served.values.sorted()
+            #expect(shares.count == connections, "some connections were never used: \(shares)")
+            let least = tasks * statements / connections / 4
+            #expect(shares[0] >= least, "a connection was left out for long: \(shares)")
+        }
+    }
+
     /// The large value makes libpq send what is in front of it before the sync, and the thread that
     /// would send the sync is slow, while another one reads the error.
     @Test("An error may come before its statement has left whole", .timeLimit(.minutes(1)))
