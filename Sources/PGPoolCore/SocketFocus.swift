@@ -4,13 +4,17 @@
 /// A server process on the same machine runs as soon as it is sent something, so its answer is mostly
 /// there already. To keep to few processes for a while is cheaper for them than going round all: what
 /// they use stays in the processor's caches, and Linux keeps the address translations of no more than
-/// six processes on a processor (`TLB_NR_DYN_ASIDS` in arch/x86/mm/tlb.c). Where answers take longer,
+/// six processes on a processor (`TLB_NR_DYN_ASIDS` in arch/x86/include/asm/tlbflush.h). Where answers take longer,
 /// such a look is a system call for nothing; so it is tried ever more rarely.
 package struct SocketFocus: Sendable {
     /// As many sockets as are kept to. Their processes and the client's own are fewer than six.
     package static let sockets = 4
-    /// So long, in nanoseconds, the others wait for their turn at the most.
+    /// So long, in nanoseconds, they are kept to at the most.
     package static let longest: Int64 = 500_000
+    /// With more sockets than these less long, so that it takes no longer until each had its turn.
+    package static let many = 8
+    /// Turns of all in a row without a narrow look, after which nothing is proven any more.
+    package static let lapse = 8
     /// Looks in a row that may bring too little.
     package static let chances = 4
     /// Turns of all between two attempts at the most.
@@ -22,6 +26,8 @@ package struct SocketFocus: Sendable {
     private var failures = 0
     /// Turns of all until the next attempt.
     private var pause = 0
+    /// Turns of all since the last narrow look.
+    private var unused = 0
 
     package init() {}
 
@@ -31,14 +37,19 @@ package struct SocketFocus: Sendable {
     /// Whether the next look is to be at those only on which was just sent.
     package func isNarrow(at now: Instant) -> Bool { now < until }
 
-    /// All sockets have their turn.
-    package mutating func looksAtAll(at now: Instant) {
+    /// All of so many sockets have their turn.
+    package mutating func looksAtAll(_ sockets: Int, at now: Instant) {
+        unused = min(unused + 1, Self.lapse)
+        if unused == Self.lapse { isProven = false }
         guard pause == 0 else { return pause -= 1 }
-        until = Instant(nanoseconds: now.nanoseconds &+ Self.longest)
+        let time = Self.longest * Int64(Self.many) / Int64(max(Self.many, sockets))
+        until = Instant(nanoseconds: now.nanoseconds &+ time)
     }
 
-    /// What a look at so many sockets brought. A quarter of the answers pays for it.
+    /// What a look at so many sockets brought: so many answers, of which one socket may bring several. A
+    /// quarter pays for it.
     package mutating func looked(at sockets: Int, answers: Int) {
+        unused = 0
         if answers * 4 >= sockets {
             (isProven, failures) = (true, 0)
             return

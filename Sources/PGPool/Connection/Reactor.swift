@@ -44,6 +44,8 @@ public final class Reactor: TaskExecutor {
     @exclusivity(unchecked) nonisolated(unsafe) private var focus = SocketFocus()
     // Proof: only the reactor's own thread uses it.
     nonisolated(unsafe) private var isRunningTasks = false
+    // Proof: as above. Whether there was a task to run the last time.
+    nonisolated(unsafe) private var hasRunTasks = false
     // Proof: only the reactor's own thread, which `current` is asked on, uses it.
     nonisolated(unsafe) var lastSharing: SharingCache.Last?
     private let poller: any Poller
@@ -181,7 +183,8 @@ public final class Reactor: TaskExecutor {
     private func run() {
         var batch = Batch()
         while look(into: &batch) {
-            let isQuiet = batch.calls.isEmpty || focus.isWorthIt
+            // Waiting for more is worth it only where a thread must be woken.
+            let isQuiet = batch.calls.isEmpty || focus.isWorthIt && hasRunTasks
             for (handler, readiness) in batch.calls {
                 if readiness.isEmpty {
                     handler.reactorDeadlinePassed()
@@ -222,14 +225,17 @@ public final class Reactor: TaskExecutor {
     /// Finds what there is to do, on all sockets or on those where this thread has just sent; false when
     /// the thread is to end.
     private func look(into batch: inout Batch) -> Bool {
-        defer { sentOn.removeAll(keepingCapacity: true) }
         let now = Instant.now
         if !sentOn.isEmpty, focus.isNarrow(at: now) {
-            for session in sentOn { batch.calls.append((session, .readable)) }
-            batch.narrowly = sentOn.count
-            return collect(into: &batch)
+            for session in sentOn where session.isServed(by: self) {
+                batch.calls.append((session, .readable))
+            }
+            batch.narrowly = batch.calls.count
         }
-        focus.looksAtAll(at: now)
+        // Before it sleeps: it would keep them alive.
+        sentOn.removeAll(keepingCapacity: true)
+        if batch.narrowly > 0 { return collect(into: &batch) }
+        focus.looksAtAll(batch.watched, at: now)
         let isIdle = batch.finished.isEmpty && ownJobs.isEmpty
         guard let wait = isIdle ? prepareToSleep() : 0 else { return false }
         poller.wait(
@@ -243,13 +249,16 @@ public final class Reactor: TaskExecutor {
 
     /// Notes where answers may be soon: on this thread's own sockets.
     private func noteSent(_ session: Session) {
-        guard sentOn.count < SocketFocus.sockets, session.isServed(by: self) else { return }
+        guard sentOn.count < SocketFocus.sockets, session.isServed(by: self),
+            !sentOn.contains(where: { $0 === session })
+        else { return }
         sentOn.append(session)
     }
 
     /// Runs the tasks that are ready, and those that they make ready, for a few turns: a lease that one
     /// gives back is used by the next without a look at the sockets in between.
     private func runJobs(_ jobs: inout [ReactorJob]) {
+        hasRunTasks = !jobs.isEmpty || !ownJobs.isEmpty
         for _ in 0..<Self.turnsOfJobs {
             jobs += ownJobs
             ownJobs.removeAll(keepingCapacity: true)
@@ -267,8 +276,8 @@ public final class Reactor: TaskExecutor {
         }
     }
 
-    /// Calls the session's `sendDue` when this thread has run some tasks; false if it runs none now. To be
-    /// called on it.
+    /// Calls the session's `sendDue` when this thread has run some tasks; false if it runs none now, and the
+    /// session is to send at once. Either way its answer may be soon. To be called on it.
     ///
     /// Each send lets a server process in, after which little of what tasks need is left in the
     /// processor's cache. So they run first, and then all that they sent leaves.
@@ -337,6 +346,8 @@ public final class Reactor: TaskExecutor {
         var rounds = 0
         /// Sockets that were looked at because something was sent on them.
         var narrowly = 0
+        /// All sockets there are.
+        var watched = 0
     }
 
     /// Looks up who is to be called; false when the thread is to end.
@@ -344,6 +355,7 @@ public final class Reactor: TaskExecutor {
         defer { batch.ready.removeAll(keepingCapacity: true) }
         return state.withLock { state in
             state.sleepsUntil = nil
+            batch.watched = state.registry.sockets
             state.registry.collectReady(batch.ready, into: &batch.calls)
             if state.registry.hasDeadlines {
                 state.registry.collectDue(at: .now, into: &batch.calls)

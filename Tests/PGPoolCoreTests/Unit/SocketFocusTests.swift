@@ -8,7 +8,7 @@ struct SocketFocusTests {
     /// Turns of all sockets until it keeps to few again.
     private func turnsUntilNarrow(_ focus: inout SocketFocus) -> Int {
         for turn in 1...SocketFocus.rarest * 2 {
-            focus.looksAtAll(at: at(1))
+            focus.looksAtAll(8, at: at(1))
             if focus.isNarrow(at: at(1)) { return turn }
         }
         return .max
@@ -18,12 +18,12 @@ struct SocketFocusTests {
     func bounded() {
         var focus = SocketFocus()
         #expect(!focus.isNarrow(at: at(1)), "all have their turn first")
-        focus.looksAtAll(at: at(1_000))
+        focus.looksAtAll(8, at: at(1_000))
         #expect(focus.isNarrow(at: at(1_000)))
         focus.looked(at: 4, answers: 4)
         #expect(focus.isNarrow(at: at(1_000 + SocketFocus.longest - 1)))
         #expect(!focus.isNarrow(at: at(1_000 + SocketFocus.longest)))
-        focus.looksAtAll(at: at(9_000_000))
+        focus.looksAtAll(8, at: at(9_000_000))
         #expect(focus.isNarrow(at: at(9_000_000)))
     }
 
@@ -43,10 +43,30 @@ struct SocketFocusTests {
         #expect(focus.isWorthIt)
     }
 
+    @Test("The more sockets there are, the sooner the others have their turn")
+    func many() {
+        var focus = SocketFocus()
+        focus.looksAtAll(80, at: at(0))
+        #expect(focus.isNarrow(at: at(SocketFocus.longest / 10 - 1)))
+        #expect(!focus.isNarrow(at: at(SocketFocus.longest / 10)))
+    }
+
+    @Test("What was proven lapses when nothing is asked any more that could prove it")
+    func lapsed() {
+        var focus = SocketFocus()
+        focus.looked(at: 4, answers: 4)
+        for _ in 1..<SocketFocus.lapse { focus.looksAtAll(8, at: at(0)) }
+        #expect(focus.isWorthIt)
+        focus.looksAtAll(8, at: at(0))
+        #expect(!focus.isWorthIt)
+        focus.looked(at: 4, answers: 1)
+        #expect(focus.isWorthIt)
+    }
+
     @Test("A look for nothing gives all their turn at once")
     func ended() {
         var focus = SocketFocus()
-        focus.looksAtAll(at: at(1))
+        focus.looksAtAll(8, at: at(1))
         focus.looked(at: 4, answers: 0)
         #expect(!focus.isNarrow(at: at(2)))
         #expect(turnsUntilNarrow(&focus) == 1)

@@ -50,7 +50,7 @@ struct ReactorTasksIntegrationTests {
         }
     }
 
-    @Test("A thread that keeps to few of its connections lets none of them wait long")
+    @Test("A thread that keeps to few of its connections leaves none of them out")
     func noneIsLeftOut() async throws {
         let group = ReactorGroup(threads: 1)
         defer { group.shutDown() }
@@ -58,8 +58,14 @@ struct ReactorTasksIntegrationTests {
         try await withPool(
             on: Servers.plain.value,
             maxConnections: connections,
-            configure: { $0.reactors = group.reactors }
+            configure: {
+                $0.reactors = group.reactors
+                $0.minIdle = connections
+            }
         ) { pool in
+            try await eventually("all are open", seeing: pool) {
+                pool.snapshot.idle == connections
+            }
             let served = try await withThrowingTaskGroup(of: [Int32: Int].self) { workers in
                 for _ in 0..<tasks {
                     workers.addTask(executorPreference: group) {
