@@ -35,7 +35,7 @@ extension PoolStateMachine {
                 return .granted(id)
             }
             if waiters.shareableCount == 0, let id = joinable(at: now) {
-                add(to: id)
+                slots[id].load += 1
                 return .granted(id)
             }
         }
@@ -49,17 +49,30 @@ extension PoolStateMachine {
         return .queued(waiter)
     }
 
-    /// A statement is over, and others may still be on the connection.
+    /// Statements are over, and others may still be on the connection.
+    ///
+    /// Who is about to run the tasks that wait for them may keep places for what these ask for next, so
+    /// that not each of them comes here. A kept place counts as a statement that is under way, until it is
+    /// released as one. None is kept while anybody waits, nor where another connection carries less.
+    ///
+    /// - Parameters:
+    ///   - count: how many.
+    ///   - keeps: whether to keep places.
+    /// - Returns: how many places are kept.
+    @discardableResult
     package mutating func releaseShared(
         _ id: ConnectionID,
         _ outcome: ReleaseOutcome,
+        count: Int = 1,
+        keeps: Bool = false,
         on thread: UInt32 = 0,
         at now: Instant,
         into actions: inout Actions
-    ) {
-        guard slots.isCurrent(id), slots[id].state == .shared else { return }
+    ) -> Int {
+        guard slots.isCurrent(id), slots[id].state == .shared else { return 0 }
         slots[id].thread = thread
-        slots[id].load -= 1
+        let kept = keeps && outcome == .reusable ? placesToKeep(of: count, on: id, at: now) : 0
+        slots[id].load -= count - kept
         if slots[id].load <= settings.sharedDepth / 2 { slots[id].isFull = false }
         slots[id].lastUsed = now
         slots[id].lastProven = now
@@ -78,6 +91,19 @@ extension PoolStateMachine {
         } else {
             makeAvailable(id, at: now, into: &actions)
         }
+        return kept
+    }
+
+    /// As many as leave no other connection with less to do.
+    private func placesToKeep(of count: Int, on id: ConnectionID, at now: Instant) -> Int {
+        guard lifecycle == .running, !isPaused, waiters.isEmpty, mayShareMore,
+            isSound(id.index, at: now)
+        else { return 0 }
+        var least = Int.max
+        for index in slots.shared where index != id.index && moves(index, at: now) {
+            least = min(least, slots.slots[Int(index)].load)
+        }
+        return min(count, max(0, least - (slots[id].load - count)))
     }
 
     /// A connection that carried nothing carries one statement.
@@ -102,25 +128,27 @@ extension PoolStateMachine {
         while room > 0, isSaturated, slots[id].load < settings.sharedDepth,
             let waiter = waiters.popFirstShareable()
         {
-            add(to: id)
-            actions.append(.join(id, waiter))
+            join(id, waiter, into: &actions)
             room -= 1
         }
         finishQueueIfDrained(at: now, into: &actions)
     }
 
-    /// One more statement goes onto the connection.
-    private mutating func add(to id: ConnectionID) {
+    /// One more statement that waited goes onto the connection.
+    private mutating func join(_ id: ConnectionID, _ waiter: WaiterID, into actions: inout Actions)
+    {
         slots[id].load += 1
         if slots[id].load >= settings.sharedDepth { slots[id].isFull = true }
+        actions.append(.join(id, waiter))
     }
 
     /// Puts statements that wait onto connections that have room.
     private mutating func serveShareable(at now: Instant, into actions: inout Actions) {
         guard waiters.shareableCount > 0, !isPaused else { return }
-        while let id = joinable(at: now), let waiter = waiters.popFirstShareable() {
-            add(to: id)
-            actions.append(.join(id, waiter))
+        while let id = joinable(at: now), !slots[id].isFull,
+            let waiter = waiters.popFirstShareable()
+        {
+            join(id, waiter, into: &actions)
         }
         finishQueueIfDrained(at: now, into: &actions)
     }
@@ -132,16 +160,18 @@ extension PoolStateMachine {
         slots.idle.isEmpty && (counts.total >= limit || consecutiveFailures > 0)
     }
 
+    /// Whether statements may go onto connections that carry others.
+    @inline(__always)
+    private var mayShareMore: Bool {
+        isSaturated && admission > 0 && counts.total - counts.closing <= limit
+    }
+
     /// The least loaded connection that may take one more statement.
     ///
     /// For each caller that waits for a connection of its own, and for whom none is on its way, the
     /// least loaded one is passed over: it will be empty first.
     private mutating func joinable(at now: Instant) -> ConnectionID? {
-        guard !slots.shared.isEmpty, isSaturated, admission > 0,
-            counts.total - counts.closing <= limit
-        else {
-            return nil
-        }
+        guard !slots.shared.isEmpty, mayShareMore else { return nil }
         let passedOver = waiters.exclusiveCount - counts.opening - counts.quarantined
         var best = leastLoaded(after: nil, at: now)
         var left = passedOver
@@ -149,7 +179,7 @@ extension PoolStateMachine {
             best = leastLoaded(after: least, at: now)
             left -= 1
         }
-        guard let best, !slots.slots[Int(best)].isFull else { return nil }
+        guard let best, slots.slots[Int(best)].load < settings.sharedDepth else { return nil }
         return slots.id(at: best)
     }
 
@@ -168,14 +198,21 @@ extension PoolStateMachine {
         return best?.index
     }
 
-    /// Whether the connection may go on being shared, and answers came lately: what would join a slow
-    /// statement would wait for it.
+    /// Whether the connection is sound, and answers came lately: what would join a slow statement would
+    /// wait for it.
     @inline(__always)
     private func moves(_ index: UInt32, at now: Instant) -> Bool {
-        // Field by field: the whole slot would be copied.
         let id = slots.id(at: index)
         let lastMove = max(slots[id].lastUsed.nanoseconds, slots[id].since.nanoseconds)
+        return now.nanoseconds - lastMove <= sharedPatience && isSound(index, at: now)
+    }
+
+    /// Whether the connection may go on being shared.
+    @inline(__always)
+    private func isSound(_ index: UInt32, at now: Instant) -> Bool {
+        // Field by field: the whole slot would be copied.
+        let id = slots.id(at: index)
         return slots[id].doom == nil && !slots[id].isDirty && slots[id].generation == generation
-            && now < slots[id].expiresAt && now.nanoseconds - lastMove <= sharedPatience
+            && now < slots[id].expiresAt
     }
 }

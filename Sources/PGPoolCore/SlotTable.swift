@@ -70,8 +70,8 @@ package struct Slot: Sendable {
     package var severAt = Instant.distantFuture
     /// The statements on it while it is shared.
     package var load = 0
-    /// Set when it is full, until half of its statements are over: it is filled in batches, which
-    /// cost both sides less.
+    /// Set when statements that waited have filled it, until half of what it carries is over: they join in
+    /// batches, which cost both sides less.
     package var isFull = false
     /// Set while it is shared and a statement has changed the session.
     package var isDirty = false

@@ -7,7 +7,7 @@ extension Reactor {
         var batch = Batch()
         while look(into: &batch) {
             // Waiting for more is worth it only where a thread must be woken.
-            let isQuiet = batch.calls.isEmpty || focus.isWorthIt && hasRunTasks
+            let isQuiet = batch.calls.isEmpty || focus.isWorthIt && turnsWithoutTasks == 0
             for (handler, readiness) in batch.calls {
                 if readiness.isEmpty {
                     handler.reactorDeadlinePassed()
@@ -41,8 +41,10 @@ extension Reactor {
                 batch.rounds = 0
             }
             runJobs(&batch.jobs)
+            if batch.finished.isEmpty { giveBackPlaces() }
         }
         for operation in batch.finished { operation.resume() }
+        giveBackPlaces()
     }
 
     /// Finds what there is to do, on all sockets or on those where this thread has just sent; false when
@@ -81,7 +83,11 @@ extension Reactor {
     /// Runs the tasks that are ready, and those that they make ready, for a few turns: a lease that one
     /// gives back is used by the next without a look at the sockets in between.
     private func runJobs(_ jobs: inout [ReactorJob]) {
-        hasRunTasks = !jobs.isEmpty || !ownJobs.isEmpty
+        if jobs.isEmpty, ownJobs.isEmpty {
+            turnsWithoutTasks = min(turnsWithoutTasks + 1, Self.turnsToForget)
+        } else {
+            turnsWithoutTasks = 0
+        }
         for _ in 0..<Self.turnsOfJobs {
             jobs += ownJobs
             ownJobs.removeAll(keepingCapacity: true)
@@ -99,6 +105,9 @@ extension Reactor {
         }
     }
 
+    /// Whether tasks that wait for answers run on this thread, as it seems. To be called on it.
+    var runsTasks: Bool { turnsWithoutTasks < Self.turnsToForget }
+
     /// Calls the session's `sendDue` when this thread has run some tasks; false if it runs none now, and the
     /// session is to send at once. Either way its answer may be soon. To be called on it.
     ///
@@ -111,6 +120,14 @@ extension Reactor {
         }
         heldBack.append(session)
         return true
+    }
+
+    /// The tasks have run for which they were kept.
+    private func giveBackPlaces() {
+        guard !places.isEmpty else { return }
+        places.giveBack()
+        // Statements that waited for them have joined.
+        sendUnsent()
     }
 
     private func sendHeldBack() {
@@ -149,6 +166,8 @@ extension Reactor {
 
     /// So many times in a row tasks run before the sockets are looked at again.
     private static let turnsOfJobs = 4
+    /// After so many turns without a task it seems to run none.
+    static let turnsToForget = 8
     private static let heldBackAtMost = 16
     private static let roundsToGather = 8
     /// Tasks that are woken together at the most.

@@ -44,8 +44,10 @@ public final class Reactor: TaskExecutor {
     @exclusivity(unchecked) nonisolated(unsafe) var focus = SocketFocus()
     // Proof: only the reactor's own thread uses it.
     nonisolated(unsafe) var isRunningTasks = false
-    // Proof: as above. Whether there was a task to run the last time.
-    nonisolated(unsafe) var hasRunTasks = false
+    // Proof: as above. Turns since there was a task to run.
+    nonisolated(unsafe) var turnsWithoutTasks = Reactor.turnsToForget
+    // Proof: only the reactor's own thread, which `current` is asked on, uses it.
+    @exclusivity(unchecked) nonisolated(unsafe) var places = KeptPlaces()
     // Proof: only the reactor's own thread, which `current` is asked on, uses it.
     nonisolated(unsafe) var lastSharing: SharingCache.Last?
     let poller: any Poller

@@ -5,11 +5,18 @@ protocol SessionEvents: AnyObject, Sendable {
     /// The connection is no longer usable, though nobody closed it.
     func sessionLost(_ session: Session, _ error: PostgresError)
     /// Statements that share the connection are answered: it has room for as many others.
+    ///
+    /// - Parameter keeps: whether to keep places for what this thread's tasks ask next.
+    /// - Returns: how many places are kept. Those that are not taken are given back by
+    ///   `sessionLeft`.
     func sessionAnswered(
         _ session: Session,
         _ statements: ArraySlice<Operation>,
-        _ condition: SessionCondition
-    )
+        _ condition: SessionCondition,
+        keeps: Bool
+    ) -> Int
+    /// So many places that were kept are not needed.
+    func sessionLeft(_ session: Session, places: Int)
     /// An error that the connection survives speaks against its host.
     func sessionDoubts(_ session: Session, _ verdict: FailureVerdict)
     /// Its socket is closed and the server has let it go, or had a second to.
@@ -25,8 +32,11 @@ extension SessionEvents {
     func sessionAnswered(
         _ session: Session,
         _ statements: ArraySlice<Operation>,
-        _ condition: SessionCondition
-    ) {}
+        _ condition: SessionCondition,
+        keeps: Bool
+    ) -> Int { 0 }
+
+    func sessionLeft(_ session: Session, places: Int) {}
 
     func sessionDoubts(_ session: Session, _ verdict: FailureVerdict) {}
 

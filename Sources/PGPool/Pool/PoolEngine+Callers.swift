@@ -49,6 +49,10 @@ extension PoolEngine {
         let task = HeldLease.currentTask
         let thread = Reactor.current?.number ?? 0
         let isShareable = run?.isShareable ?? false
+        if isShareable, let session = Reactor.current?.places.take(of: self) {
+            observe(.leaseAcquired(waitTime: .zero))
+            return .lease(Lease(sharing: session, startedAt: now))
+        }
         var effects = PoolEffects()
         let answer = state.withLock { state -> Answer in
             let decision: AcquireDecision
@@ -225,36 +229,49 @@ extension PoolEngine {
         observe(.leaseReleased(useTime: .now - lease.startedAt))
     }
 
-    /// Statements that share a connection are answered.
     func sessionAnswered(
         _ session: Session,
         _ statements: ArraySlice<Operation>,
-        _ condition: SessionCondition
-    ) {
-        releaseShared(session, statements.count, condition)
-        guard !observers.isEmpty else { return }
+        _ condition: SessionCondition,
+        keeps: Bool
+    ) -> Int {
+        let kept = releaseShared(session, statements.count, condition, keeps: keeps)
+        guard !observers.isEmpty else { return kept }
         for case let run as StatementRun in statements {
             if let lease = run.lease { observe(.leaseReleased(useTime: .now - lease.startedAt)) }
         }
+        return kept
     }
 
-    private func releaseShared(_ session: Session, _ count: Int, _ condition: SessionCondition) {
+    func sessionLeft(_ session: Session, places: Int) {
+        releaseShared(session, places, session.sharedCondition())
+    }
+
+    @discardableResult
+    private func releaseShared(
+        _ session: Session,
+        _ count: Int,
+        _ condition: SessionCondition,
+        keeps: Bool = false
+    ) -> Int {
         let now = Instant.now
         let thread = session.thread.load(ordering: .relaxed)
         var effects = PoolEffects()
-        state.withLock { state in
-            for _ in 0..<count {
-                state.machine.releaseShared(
-                    session.id,
-                    Self.outcome(condition),
-                    on: thread,
-                    at: now,
-                    into: &state.actions
-                )
-            }
+        let kept = state.withLock { state in
+            let kept = state.machine.releaseShared(
+                session.id,
+                Self.outcome(condition),
+                count: count,
+                keeps: keeps,
+                on: thread,
+                at: now,
+                into: &state.actions
+            )
             if !state.actions.isEmpty { collect(&state, into: &effects) }
+            return kept
         }
         if !effects.isEmpty { perform(effects) }
+        return kept
     }
 
     private static func outcome(_ condition: SessionCondition) -> ReleaseOutcome {

@@ -259,13 +259,7 @@ extension PoolEngine.State {
     @inline(__always)
     func joinLease(_ id: ConnectionID, at now: Instant) -> Lease? {
         guard let session = connection(id)?.session else { return nil }
-        return Lease(
-            session: session,
-            connection: nil,
-            number: 0,
-            filledPool: false,
-            startedAt: now
-        )
+        return Lease(sharing: session, startedAt: now)
     }
 
     mutating func setWaiter(_ waiter: Waiter, _ id: WaiterID) {

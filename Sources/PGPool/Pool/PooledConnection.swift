@@ -43,6 +43,19 @@ struct Lease: Sendable {
     var isShared: Bool { connection == nil }
 }
 
+extension Lease {
+    /// The right to run one statement on a connection that may carry others.
+    init(sharing session: Session, startedAt: Instant) {
+        self.init(
+            session: session,
+            connection: nil,
+            number: 0,
+            filledPool: false,
+            startedAt: startedAt
+        )
+    }
+}
+
 /// What a task holds of pools, for it and the child tasks that it makes to find.
 ///
 /// Only a lease that made its pool full is bound to its task, which is what costs time. That is

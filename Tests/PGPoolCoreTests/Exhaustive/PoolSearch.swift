@@ -101,6 +101,10 @@ struct PoolSearch {
             events.append(.releaseShared(id, .reusable))
             events.append(.releaseShared(id, .needsReset))
             events.append(.releaseShared(id, .unusable(.unusable)))
+            events.append(.releaseKeeping(id, count: 1))
+            if model.connections[index].load > 1 {
+                events.append(.releaseKeeping(id, count: model.connections[index].load))
+            }
             if !model.connections[index].isLost { events.append(.lost(id)) }
             events.append(.advance(3))
         case .quarantined:

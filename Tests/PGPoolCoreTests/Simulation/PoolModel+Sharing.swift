@@ -42,26 +42,60 @@ extension PoolModel {
         }
     }
 
-    mutating func releaseShared(_ id: ConnectionID, _ outcome: ReleaseOutcome) {
-        if isCurrent(id), connections[Int(id.index)].state == .shared {
-            let index = Int(id.index)
-            connections[index].load -= 1
-            if connections[index].load <= machine.settings.sharedDepth / 2 {
-                connections[index].isFull = false
-            }
-            connections[index].lastUsed = now
-            connections[index].thread = thread
-            connections[index].provenAt = now
-            if outcome == .needsReset { connections[index].wasChanged = true }
-            if case .unusable = outcome {
-                connections[index].isSpoilt = true
-            } else if connections[index].load == 0 {
-                move(index, to: .idle)
-                connections[index].isDirty = connections[index].wasChanged
-                connections[index].wasChanged = false
-            }
+    mutating func releaseShared(
+        _ id: ConnectionID,
+        _ outcome: ReleaseOutcome,
+        count: Int = 1,
+        keeps: Bool = false
+    ) throws {
+        let mayKeep = keeps ? placesToKeep(of: count, on: id) : 0
+        let kept = machine.releaseShared(
+            id,
+            outcome,
+            count: count,
+            keeps: keeps,
+            on: thread,
+            at: instant,
+            into: &actions
+        )
+        try require(
+            kept == mayKeep,
+            "\(kept) of \(count) places are kept, not \(mayKeep): \(connections), \(queue)"
+        )
+        guard isCurrent(id), connections[Int(id.index)].state == .shared else { return }
+        let index = Int(id.index)
+        connections[index].load -= count - kept
+        if connections[index].load <= machine.settings.sharedDepth / 2 {
+            connections[index].isFull = false
         }
-        machine.releaseShared(id, outcome, on: thread, at: instant, into: &actions)
+        connections[index].lastUsed = now
+        connections[index].thread = thread
+        connections[index].provenAt = now
+        if outcome == .needsReset { connections[index].wasChanged = true }
+        if case .unusable = outcome {
+            connections[index].isSpoilt = true
+        } else if connections[index].load == 0 {
+            move(index, to: .idle)
+            connections[index].isDirty = connections[index].wasChanged
+            connections[index].wasChanged = false
+        }
+    }
+
+    /// One after the other, as long as nobody waits and no other connection has less to do.
+    private func placesToKeep(of count: Int, on id: ConnectionID) -> Int {
+        let index = Int(id.index)
+        guard isCurrent(id), queue.isEmpty, phase == .running, !isPaused, isSaturated,
+            admission > 0, total - closing <= limit, connections[index].state == .shared,
+            isSound(index)
+        else { return 0 }
+        let others = connections.indices.filter { $0 != index && isMoving($0) }
+        var kept = 0
+        while kept < count {
+            let load = connections[index].load - count + kept
+            guard others.allSatisfy({ connections[$0].load > load }) else { break }
+            kept += 1
+        }
+        return kept
     }
 
     /// A waiter's statement goes onto a connection.
@@ -73,7 +107,10 @@ extension PoolModel {
         if isCurrent(id), connections[Int(id.index)].state == .idle {
             try require(place == 0, "a connection of its own for \(waiter), the queue is \(queue)")
         }
+        try require(!connections[Int(id.index)].isFull, "\(waiter) joins \(id), which is full")
         let isNew = try carry(id, comesAlong: newlyShared.contains(id))
+        let load = connections[Int(id.index)].load
+        if !isNew, load == machine.settings.sharedDepth { connections[Int(id.index)].isFull = true }
         if isNew { newlyShared.append(id) }
         removeWaiter(at: place)
         grants.append(Grant(connection: id, waiter: waiter, isShared: true))
@@ -101,11 +138,10 @@ extension PoolModel {
         try require(admission > 0, "shares \(id) while nobody is admitted")
         try require(isSaturated, "shares \(id) although \(machine.counts) of \(limit)")
         try require(
-            !connections[index].isFull,
+            connections[index].load < machine.settings.sharedDepth,
             "a statement on \(id), full with \(connections[index].load)"
         )
         connections[index].load += 1
-        connections[index].isFull = connections[index].load == machine.settings.sharedDepth
         return false
     }
 
@@ -114,7 +150,7 @@ extension PoolModel {
         isSaturated && admission > 0 && total - closing <= limit
             && connections.indices.contains {
                 mayJoin($0, passingOver: exclusiveWithoutSupply)
-                    && !connections[$0].isFull
+                    && connections[$0].load < machine.settings.sharedDepth
             }
     }
 
@@ -148,10 +184,14 @@ extension PoolModel {
     }
 
     private func isMoving(_ index: Int) -> Bool {
+        let lastMove = max(connections[index].lastUsed, connections[index].since)
+        return isSound(index) && now - lastMove <= settings.sharedPatience
+    }
+
+    private func isSound(_ index: Int) -> Bool {
         let connection = connections[index]
         return connection.state == .shared && !connection.isLost && !connection.isSpoilt
             && !connection.wasChanged && connection.generation == generation
             && now < connection.expiresAt
-            && now - max(connection.lastUsed, connection.since) <= settings.sharedPatience
     }
 }

@@ -24,7 +24,7 @@ struct PoolModel: Sendable {
         var severAt = ModelSettings.never
         /// The statements on it while it is shared.
         var load = 0
-        /// It was filled and takes nothing before half of it is over.
+        /// Statements that waited filled it, and more than half of what it carries is not over.
         var isFull = false
         /// A statement on it changed the session.
         var wasChanged = false
@@ -135,7 +135,9 @@ struct PoolModel: Sendable {
         case .acquireShared(let timeout, let holdsLease): try acquireShared(timeout, holdsLease)
         case .cancel(let waiter): try cancel(waiter)
         case .release(let id, let outcome): release(id, outcome)
-        case .releaseShared(let id, let outcome): releaseShared(id, outcome)
+        case .releaseShared(let id, let outcome): try releaseShared(id, outcome)
+        case .releaseKeeping(let id, let count):
+            try releaseShared(id, .reusable, count: count, keeps: true)
         case .connected, .connectFailed, .closed, .lost, .quarantineEnded:
             try feedConnection(event)
         case .timerFired: try fireTimer()

@@ -241,6 +241,9 @@ extension PoolSimulation {
             case 0: return .releaseShared(id, .needsReset)
             case 1: return .releaseShared(id, .unusable(.unusable))
             case 2: return .lost(id)
+            case 3...15:
+                let load = model.connections[index].load
+                return .releaseKeeping(id, count: 1 + draw(load))
             default: return .releaseShared(id, .reusable)
             }
         case .leased:
@@ -275,7 +278,8 @@ extension PoolSimulation {
     private mutating func drawStale() -> SimulatedEvent? {
         if chance(30), let formerWaiter { return .cancel(formerWaiter) }
         guard let stale, !model.isCurrent(stale) else { return nil }
-        switch draw(7) {
+        switch draw(8) {
+        case 6: return .releaseKeeping(stale, count: 1)
         case 5: return .releaseShared(stale, .needsReset)
         case 0: return .connected(stale)
         case 1: return .connectFailed(stale, .deterministic)

@@ -9,6 +9,8 @@ enum SimulatedEvent: Hashable, Sendable {
     case cancel(WaiterID)
     case release(ConnectionID, ReleaseOutcome)
     case releaseShared(ConnectionID, ReleaseOutcome)
+    /// So many statements are answered together, by who keeps what places it may.
+    case releaseKeeping(ConnectionID, count: Int)
     case connected(ConnectionID)
     case connectFailed(ConnectionID, ConnectFailure)
     case closed(ConnectionID)

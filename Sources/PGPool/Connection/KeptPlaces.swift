@@ -1,0 +1,31 @@
+/// Places on shared connections that a reactor's thread keeps until its tasks have run.
+///
+/// A task that was waiting for an answer mostly asks for the next statement. It finds its place here, on
+/// the connection that this thread serves, without the pool's lock, which other threads take too.
+struct KeptPlaces {
+    private var places: [(session: Session, count: Int)] = []
+
+    var isEmpty: Bool { places.isEmpty }
+
+    mutating func keep(_ count: Int, on session: Session) {
+        places.append((session, count))
+    }
+
+    /// A connection of this pool that may carry one statement more.
+    mutating func take(of pool: any SessionEvents) -> Session? {
+        guard let index = places.lastIndex(where: { $0.session.events === pool }) else {
+            return nil
+        }
+        let session = places[index].session
+        places[index].count -= 1
+        if places[index].count == 0 { places.remove(at: index) }
+        return session
+    }
+
+    /// Gives the pools back what nobody took.
+    mutating func giveBack() {
+        while let (session, count) = places.popLast() {
+            session.events.sessionLeft(session, places: count)
+        }
+    }
+}
