@@ -92,16 +92,31 @@ extension Reactor {
             jobs += ownJobs
             ownJobs.removeAll(keepingCapacity: true)
             guard !jobs.isEmpty else { return sendUnsent() }
-            if jobs.count >= Self.sharedBatch { crew?.share(&jobs) }
             isRunningTasks = true
-            for job in jobs {
-                job.run()
-                if heldBack.count >= Self.heldBackAtMost { sendHeldBack() }
-            }
+            runAll(&jobs)
             isRunningTasks = false
             jobs.removeAll(keepingCapacity: true)
             sendHeldBack()
             sendUnsent()
+        }
+    }
+
+    /// Runs the jobs; when that takes long, another thread helps, if one sleeps. Not sooner: waking it costs
+    /// a few jobs, and then it asks for connections that this thread serves.
+    private func runAll(_ jobs: inout [ReactorJob]) {
+        var mayAsk = crew != nil && jobs.count >= Self.sharedBatch
+        let start = mayAsk ? Instant.now : Instant(nanoseconds: 0)
+        var next = 0
+        while next < jobs.count {
+            jobs[next].run()
+            next += 1
+            if heldBack.count >= Self.heldBackAtMost { sendHeldBack() }
+            if mayAsk, next % Self.jobsBetweenLooks == 0, jobs.count - next >= Self.sharedBatch,
+                Instant.now.nanoseconds - start.nanoseconds >= Self.aloneAtLeast
+            {
+                crew?.share(&jobs, from: next)
+                mayAsk = false
+            }
         }
     }
 
@@ -172,8 +187,12 @@ extension Reactor {
     private static let roundsToGather = 8
     /// Tasks that are woken together at the most.
     private static let wakeUpBatch = 32
-    /// From how many jobs on a thread asks another for help, whose waking costs some of them.
+    /// From how many jobs on a thread asks another for help.
     private static let sharedBatch = 32
+    /// So long, in nanoseconds, it first runs them alone.
+    private static let aloneAtLeast: Int64 = 200_000
+    /// Jobs between two looks at the clock.
+    private static let jobsBetweenLooks = 16
 
     /// What one round of the thread works on; kept for its storage.
     private struct Batch {

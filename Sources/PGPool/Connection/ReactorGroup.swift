@@ -74,10 +74,11 @@ final class ReactorCrew: Sendable {
         members.withLock { $0.removeAll() }
     }
 
-    /// Hands half of the jobs to a member that sleeps, if there is one, and those that may move.
-    func share(_ jobs: inout [ReactorJob]) {
+    /// Hands half of the jobs from the given one on to a member that sleeps, if there is one, and those
+    /// may move.
+    func share(_ jobs: inout [ReactorJob], from first: Int) {
         let members = members.withLock { $0 }
-        guard members.count > 1, let half = Self.half(of: jobs) else { return }
+        guard members.count > 1, let half = Self.half(of: jobs[first...]) else { return }
         for member in members where member.accept(jobs[half...]) {
             jobs.removeSubrange(half...)
             return
@@ -85,8 +86,8 @@ final class ReactorCrew: Sendable {
     }
 
     /// Where the half begins that may move; nil if a bound job is in it.
-    private static func half(of jobs: [ReactorJob]) -> Int? {
-        let half = jobs.count / 2
+    private static func half(of jobs: ArraySlice<ReactorJob>) -> Int? {
+        let half = jobs.startIndex + jobs.count / 2
         return jobs[half...].contains { $0.isBound } ? nil : half
     }
 }

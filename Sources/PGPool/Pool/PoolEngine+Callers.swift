@@ -47,9 +47,10 @@ extension PoolEngine {
         // What is granted at once needs no exact time, unless somebody is told of it.
         var now = time ?? (observers.isEmpty ? .recent : .now)
         let task = HeldLease.currentTask
-        let thread = Reactor.current?.number ?? 0
+        let reactor = Reactor.current
+        let thread = reactor?.number ?? 0
         let isShareable = run?.isShareable ?? false
-        if isShareable, let session = Reactor.current?.places.take(of: self) {
+        if isShareable, let session = reactor?.places.take(of: self) {
             observe(.leaseAcquired(waitTime: .zero))
             return .lease(Lease(sharing: session, startedAt: now))
         }
