@@ -3,19 +3,22 @@
 /// A task that was waiting for an answer mostly asks for the next statement. It finds its place here, on
 /// the connection that this thread serves, without the pool's lock, which other threads take too.
 struct KeptPlaces {
-    private var places: [(session: Session, count: Int)] = []
+    private var places: [(session: Session, count: Int, change: UInt64)] = []
 
     var isEmpty: Bool { places.isEmpty }
 
-    mutating func keep(_ count: Int, on session: Session) {
-        places.append((session, count))
+    /// - Parameter change: how many changes the pool had seen. After another, the places are not to be taken.
+    mutating func keep(_ count: Int, on session: Session, after change: UInt64) {
+        places.append((session, count, change))
     }
 
     /// A connection of this pool that may carry one statement more.
-    mutating func take(of pool: any SessionEvents) -> Session? {
-        guard let index = places.lastIndex(where: { $0.session.events === pool }) else {
-            return nil
-        }
+    mutating func take(of pool: any SessionEvents, after change: UInt64) -> Session? {
+        guard
+            let index = places.lastIndex(where: {
+                $0.session.events === pool && $0.change == change
+            })
+        else { return nil }
         let session = places[index].session
         places[index].count -= 1
         if places[index].count == 0 { places.remove(at: index) }
@@ -24,7 +27,7 @@ struct KeptPlaces {
 
     /// Gives the pools back what nobody took.
     mutating func giveBack() {
-        while let (session, count) = places.popLast() {
+        while let (session, count, _) = places.popLast() {
             session.events.sessionLeft(session, places: count)
         }
     }

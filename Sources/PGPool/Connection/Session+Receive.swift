@@ -41,14 +41,7 @@ extension Session {
     /// what it guards.
     private func giveBack(_ answered: ArraySlice<Operation>, _ condition: SessionCondition) {
         guard !answered.isEmpty, answered.allSatisfy(\.isShared) else { return }
-        let reactor = Reactor.current
-        let kept = events.sessionAnswered(
-            self,
-            answered,
-            condition,
-            keeps: reactor?.runsTasks ?? false
-        )
-        if kept > 0 { reactor?.places.keep(kept, on: self) }
+        events.sessionAnswered(self, answered, condition)
         for operation in answered { operation.isGivenBack = true }
     }
 

@@ -4,17 +4,13 @@ internal import PGPoolCore
 protocol SessionEvents: AnyObject, Sendable {
     /// The connection is no longer usable, though nobody closed it.
     func sessionLost(_ session: Session, _ error: PostgresError)
-    /// Statements that share the connection are answered: it has room for as many others.
-    ///
-    /// - Parameter keeps: whether to keep places for what this thread's tasks ask next.
-    /// - Returns: how many places are kept. Those that are not taken are given back by
-    ///   `sessionLeft`.
+    /// Statements that share the connection are answered: it has room for as many others, unless this
+    /// thread keeps their places for what its tasks ask next (``KeptPlaces``).
     func sessionAnswered(
         _ session: Session,
         _ statements: ArraySlice<Operation>,
-        _ condition: SessionCondition,
-        keeps: Bool
-    ) -> Int
+        _ condition: SessionCondition
+    )
     /// So many places that were kept are not needed.
     func sessionLeft(_ session: Session, places: Int)
     /// An error that the connection survives speaks against its host.
@@ -32,9 +28,8 @@ extension SessionEvents {
     func sessionAnswered(
         _ session: Session,
         _ statements: ArraySlice<Operation>,
-        _ condition: SessionCondition,
-        keeps: Bool
-    ) -> Int { 0 }
+        _ condition: SessionCondition
+    ) {}
 
     func sessionLeft(_ session: Session, places: Int) {}
 

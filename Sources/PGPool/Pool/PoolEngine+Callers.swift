@@ -50,7 +50,9 @@ extension PoolEngine {
         let reactor = Reactor.current
         let thread = reactor?.number ?? 0
         let isShareable = run?.isShareable ?? false
-        if isShareable, let session = reactor?.places.take(of: self) {
+        if isShareable,
+            let session = reactor?.places.take(of: self, after: changes.load(ordering: .relaxed))
+        {
             observe(.leaseAcquired(waitTime: .zero))
             return .lease(Lease(sharing: session, startedAt: now))
         }
@@ -233,46 +235,46 @@ extension PoolEngine {
     func sessionAnswered(
         _ session: Session,
         _ statements: ArraySlice<Operation>,
-        _ condition: SessionCondition,
-        keeps: Bool
-    ) -> Int {
-        let kept = releaseShared(session, statements.count, condition, keeps: keeps)
-        guard !observers.isEmpty else { return kept }
+        _ condition: SessionCondition
+    ) {
+        releaseShared(session, statements.count, condition, keptBy: Reactor.current)
+        guard !observers.isEmpty else { return }
         for case let run as StatementRun in statements {
             if let lease = run.lease { observe(.leaseReleased(useTime: .now - lease.startedAt)) }
         }
-        return kept
     }
 
     func sessionLeft(_ session: Session, places: Int) {
         releaseShared(session, places, session.sharedCondition())
     }
 
-    @discardableResult
+    /// Gives places back, or has the reactor, on whose thread this is called, keep them for its tasks.
     private func releaseShared(
         _ session: Session,
         _ count: Int,
         _ condition: SessionCondition,
-        keeps: Bool = false
-    ) -> Int {
+        keptBy reactor: Reactor? = nil
+    ) {
         let now = Instant.now
         let thread = session.thread.load(ordering: .relaxed)
         var effects = PoolEffects()
-        let kept = state.withLock { state in
+        let (kept, change) = state.withLock { state in
             let kept = state.machine.releaseShared(
                 session.id,
                 Self.outcome(condition),
                 count: count,
-                keeps: keeps,
+                keeps: reactor?.runsTasks ?? false,
                 on: thread,
                 at: now,
                 into: &state.actions
             )
+            // Nobody is to join it any more.
+            if condition != .clean { changes.wrappingAdd(1, ordering: .relaxed) }
             if !state.actions.isEmpty { collect(&state, into: &effects) }
-            return kept
+            return (kept, changes.load(ordering: .relaxed))
         }
+        if kept > 0 { reactor?.places.keep(kept, on: session, after: change) }
         if !effects.isEmpty { perform(effects) }
-        return kept
     }
 
     private static func outcome(_ condition: SessionCondition) -> ReleaseOutcome {

@@ -32,6 +32,9 @@ final class PoolEngine: Sendable {
         var trouble: EndpointTrouble?
     }
 
+    /// Counts what may have ended the right to join a connection, so that places that were kept before are
+    /// not taken any more. In front of what is written all the time.
+    let changes = Atomic<UInt64>(0)
     let configuration: ConnectionPool.Configuration
     let observers: [any PoolObserver]
     let logger: Logger
@@ -84,6 +87,7 @@ final class PoolEngine: Sendable {
         var effects = PoolEffects()
         state.withLock { state in
             change(&state)
+            changes.wrappingAdd(1, ordering: .relaxed)
             collect(&state, into: &effects)
         }
         perform(effects)

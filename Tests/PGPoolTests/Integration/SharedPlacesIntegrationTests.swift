@@ -61,6 +61,35 @@ struct SharedPlacesIntegrationTests {
         }
     }
 
+    @Test("A place that was kept before the pool was paused or evicted is not taken after it")
+    func placesOfBefore() async throws {
+        let group = ReactorGroup(threads: 1)
+        defer { group.shutDown() }
+        try await withPool(
+            on: Servers.plain.value,
+            maxConnections: 1,
+            configure: { $0.reactors = group.reactors }
+        ) { pool in
+            try await withTaskExecutorPreference(group) {
+                for _ in 0..<10 {
+                    // This task goes on where the answer was read, and its place was kept.
+                    let before = try await pool.query("SELECT pg_backend_pid()")
+                    pool.pause()
+                    let error = try await poolError {
+                        try await pool.query("SELECT 1", acquireTimeout: .milliseconds(10))
+                    }
+                    #expect(error.code == .acquireTimeout, "it ran although the pool is paused")
+                    pool.resume()
+                    try await pool.query("SELECT 1")
+                    pool.evict()
+                    let after = try await pool.query("SELECT pg_backend_pid()")
+                    let pids = try [before, after].map { try $0[0].decode(Int32.self, at: 0) }
+                    #expect(pids[0] != pids[1], "it ran on the connection that was evicted")
+                }
+            }
+        }
+    }
+
     @Test(
         "Callers that want a connection for themselves, and other threads' statements, are served"
     )
