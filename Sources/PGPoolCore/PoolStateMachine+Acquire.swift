@@ -52,10 +52,11 @@ extension PoolStateMachine {
         return waiters.count < settings.maxWaiters ? nil : .queueFull
     }
 
-    /// Whether an acquire made now would have to wait for a lease to come back.
+    /// Whether an acquire made now would have to wait for a lease to come back. What is shared comes back by
+    /// itself.
     package var isFull: Bool {
         // Not because it changes anything: see the type.
-        mutating get { counts.leased + counts.shared >= limit }
+        mutating get { counts.leased >= limit }
     }
 
     /// A caller stops waiting; when it was the last one that a drain served, the drain goes on.

@@ -58,6 +58,7 @@ extension PoolStateMachine {
     /// - Parameters:
     ///   - count: how many.
     ///   - keeps: whether to keep places.
+    ///   - isAnswered: whether the server has just answered; else places come back that were kept.
     /// - Returns: how many places are kept.
     @discardableResult
     package mutating func releaseShared(
@@ -65,6 +66,7 @@ extension PoolStateMachine {
         _ outcome: ReleaseOutcome,
         count: Int = 1,
         keeps: Bool = false,
+        isAnswered: Bool = true,
         on thread: UInt32 = 0,
         at now: Instant,
         into actions: inout Actions
@@ -74,8 +76,10 @@ extension PoolStateMachine {
         let kept = keeps && outcome == .reusable ? placesToKeep(of: count, on: id, at: now) : 0
         slots[id].load -= count - kept
         if slots[id].load <= settings.sharedDepth / 2 { slots[id].isFull = false }
-        slots[id].lastUsed = now
-        slots[id].lastProven = now
+        if isAnswered {
+            slots[id].lastUsed = now
+            slots[id].lastProven = now
+        }
         if outcome == .needsReset { slots[id].isDirty = true }
         if case .unusable(let reason) = outcome {
             close(id, reason, at: now, into: &actions)
@@ -97,7 +101,7 @@ extension PoolStateMachine {
     /// As many as leave no other connection with less to do.
     private func placesToKeep(of count: Int, on id: ConnectionID, at now: Instant) -> Int {
         guard lifecycle == .running, !isPaused, waiters.isEmpty, mayShareMore,
-            isSound(id.index, at: now)
+            counts.leased + counts.shared <= admission, isSound(id.index, at: now)
         else { return 0 }
         var least = Int.max
         for index in slots.shared where index != id.index && moves(index, at: now) {

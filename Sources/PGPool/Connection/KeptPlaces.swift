@@ -12,7 +12,7 @@ struct KeptPlaces {
         places.append((session, count, change))
     }
 
-    /// A connection of this pool that may carry one statement more.
+    /// Takes a place on a connection of this pool; nil if there is none.
     mutating func take(of pool: any SessionEvents, after change: UInt64) -> Session? {
         guard
             let index = places.lastIndex(where: {
@@ -25,10 +25,11 @@ struct KeptPlaces {
         return session
     }
 
-    /// Gives the pools back what nobody took.
-    mutating func giveBack() {
-        while let (session, count, _) = places.popLast() {
-            session.events.sessionLeft(session, places: count)
-        }
+    /// Takes all places of one connection away: of this pool, or of any.
+    mutating func remove(of pool: (any SessionEvents)?) -> (session: Session, count: Int)? {
+        guard let pool else { return places.popLast().map { ($0.session, $0.count) } }
+        return places.lastIndex { $0.session.events === pool }
+            .map { places.remove(at: $0) }
+            .map { ($0.session, $0.count) }
     }
 }

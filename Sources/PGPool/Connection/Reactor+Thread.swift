@@ -41,10 +41,15 @@ extension Reactor {
                 batch.rounds = 0
             }
             runJobs(&batch.jobs)
-            if batch.finished.isEmpty { giveBackPlaces() }
+            if !places.isEmpty, batch.finished.isEmpty {
+                giveBackPlaces()
+                // Statements that waited for them have joined.
+                sendUnsent()
+            }
         }
         for operation in batch.finished { operation.resume() }
         giveBackPlaces()
+        sendUnsent()
     }
 
     /// Finds what there is to do, on all sockets or on those where this thread has just sent; false when
@@ -111,9 +116,11 @@ extension Reactor {
             jobs[next].run()
             next += 1
             if heldBack.count >= Self.heldBackAtMost { sendHeldBack() }
-            if mayAsk, next % Self.jobsBetweenLooks == 0, jobs.count - next >= Self.sharedBatch,
+            if mayAsk, next % Self.jobsBetweenLooks == 0, jobs.count - next > 1,
                 Instant.now.nanoseconds - start.nanoseconds >= Self.aloneAtLeast
             {
+                // These tasks take their time, and others may want the places.
+                giveBackPlaces()
                 crew?.share(&jobs, from: next)
                 mayAsk = false
             }
@@ -137,12 +144,13 @@ extension Reactor {
         return true
     }
 
-    /// The tasks have run for which they were kept.
-    private func giveBackPlaces() {
-        guard !places.isEmpty else { return }
-        places.giveBack()
-        // Statements that waited for them have joined.
-        sendUnsent()
+    /// Gives back what places nobody took: the tasks have run for which they were kept, or one of them wants
+    /// another connection of this pool. To be called on it.
+    func giveBackPlaces(of pool: (any SessionEvents)? = nil) {
+        // One by one: what is told of it may come back here.
+        while let (session, count) = places.remove(of: pool) {
+            session.events.placesLeft(on: session, count: count)
+        }
     }
 
     private func sendHeldBack() {

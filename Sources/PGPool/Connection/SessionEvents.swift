@@ -11,8 +11,8 @@ protocol SessionEvents: AnyObject, Sendable {
         _ statements: ArraySlice<Operation>,
         _ condition: SessionCondition
     )
-    /// So many places that were kept are not needed.
-    func sessionLeft(_ session: Session, places: Int)
+    /// So many places were kept on it, and nobody took them.
+    func placesLeft(on session: Session, count: Int)
     /// An error that the connection survives speaks against its host.
     func sessionDoubts(_ session: Session, _ verdict: FailureVerdict)
     /// Its socket is closed and the server has let it go, or had a second to.
@@ -31,7 +31,7 @@ extension SessionEvents {
         _ condition: SessionCondition
     ) {}
 
-    func sessionLeft(_ session: Session, places: Int) {}
+    func placesLeft(on session: Session, count: Int) {}
 
     func sessionDoubts(_ session: Session, _ verdict: FailureVerdict) {}
 

@@ -56,6 +56,8 @@ extension PoolEngine {
             observe(.leaseAcquired(waitTime: .zero))
             return .lease(Lease(sharing: session, startedAt: now))
         }
+        // Else the caller would wait for places that are kept for it.
+        if let reactor, !reactor.places.isEmpty { reactor.giveBackPlaces(of: self) }
         var effects = PoolEffects()
         let answer = state.withLock { state -> Answer in
             let decision: AcquireDecision
@@ -244,8 +246,8 @@ extension PoolEngine {
         }
     }
 
-    func sessionLeft(_ session: Session, places: Int) {
-        releaseShared(session, places, session.sharedCondition())
+    func placesLeft(on session: Session, count: Int) {
+        releaseShared(session, count, session.sharedCondition(), isAnswered: false)
     }
 
     /// Gives places back, or has the reactor, on whose thread this is called, keep them for its tasks.
@@ -253,17 +255,21 @@ extension PoolEngine {
         _ session: Session,
         _ count: Int,
         _ condition: SessionCondition,
-        keptBy reactor: Reactor? = nil
+        keptBy reactor: Reactor? = nil,
+        isAnswered: Bool = true
     ) {
         let now = Instant.now
         let thread = session.thread.load(ordering: .relaxed)
+        // Not on a connection that has just moved to another thread.
+        let keeps = reactor.map { $0.runsTasks && $0.number == thread } ?? false
         var effects = PoolEffects()
         let (kept, change) = state.withLock { state in
             let kept = state.machine.releaseShared(
                 session.id,
                 Self.outcome(condition),
                 count: count,
-                keeps: reactor?.runsTasks ?? false,
+                keeps: keeps,
+                isAnswered: isAnswered,
                 on: thread,
                 at: now,
                 into: &state.actions

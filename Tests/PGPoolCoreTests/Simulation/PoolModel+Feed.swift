@@ -4,7 +4,7 @@
 extension PoolModel {
     mutating func acquire(_ timeout: Int64, _ holdsLease: Bool) throws {
         let deadline = ModelSettings.later(now, timeout)
-        let wasFull = leased >= limit
+        let wasFull = isFull
         let waitersBefore = queue.count
         let idle = machine.acquireIdle(
             on: thread,

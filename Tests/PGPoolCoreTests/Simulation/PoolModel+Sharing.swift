@@ -8,7 +8,7 @@ extension PoolModel {
             return
         }
         let deadline = ModelSettings.later(now, timeout)
-        let wasFull = leased >= limit
+        let wasFull = isFull
         let decision = machine.acquireShared(
             deadline: Instant(nanoseconds: deadline),
             holdsLease: holdsLease,
@@ -85,7 +85,8 @@ extension PoolModel {
     private func placesToKeep(of count: Int, on id: ConnectionID) -> Int {
         let index = Int(id.index)
         guard isCurrent(id), queue.isEmpty, phase == .running, !isPaused, isSaturated,
-            admission > 0, total - closing <= limit, connections[index].state == .shared,
+            admission > 0, leased <= admission, total - closing <= limit,
+            connections[index].state == .shared,
             isSound(index)
         else { return 0 }
         let others = connections.indices.filter { $0 != index && isMoving($0) }
@@ -144,6 +145,9 @@ extension PoolModel {
         connections[index].load += 1
         return false
     }
+
+    /// Whether every connection is some caller's own.
+    var isFull: Bool { connections.count { $0.state == .leased } >= limit }
 
     /// Whether a statement that comes now could share.
     private var hasRoom: Bool {

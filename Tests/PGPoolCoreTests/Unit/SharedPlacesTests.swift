@@ -75,6 +75,30 @@ struct SharedPlacesTests {
         #expect(pool.machine.slots[first].load == 1)
     }
 
+    @Test("Giving them back proves nothing of the server")
+    func unproven() {
+        let pool = shared(2)
+        let answered = pool.instant
+        #expect(answer(1, on: first, in: pool) == 1)
+        pool.now += .seconds(1)
+        pool.feed { $0.releaseShared(first, .reusable, isAnswered: false, at: $1, into: &$2) }
+        #expect(pool.machine.slots[first].lastProven == answered)
+        #expect(pool.machine.slots[first].load == 1)
+    }
+
+    @Test("One who holds a lease waits for a shared connection, and is refused if all are leased")
+    func nested() {
+        let pool = PoolHarness(2) { $0.sharedDepth = 1 + 1 }
+        pool.leaseNew(1)
+        acquireShared(pool)
+        pool.connected(second)
+        let decision = pool.acquire(holdsLease: true)
+        if case .refused = decision { Issue.record("a shared connection comes back by itself") }
+        pool.feed { $0.releaseShared(second, .reusable, at: $1, into: &$2) }
+        #expect(pool.counts.leased == 2)
+        #expect(pool.acquire(holdsLease: true) == .refused(.nested))
+    }
+
     @Test("None is kept while anybody waits: statements get them, or a caller the connection")
     func waiting() {
         var pool = shared(4, depth: 4)

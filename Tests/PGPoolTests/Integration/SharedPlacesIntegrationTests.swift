@@ -61,6 +61,31 @@ struct SharedPlacesIntegrationTests {
         }
     }
 
+    @Test("Who wants a connection for itself gets the one on which a place was kept for it")
+    func ownConnection() async throws {
+        let group = ReactorGroup(threads: 1)
+        defer { group.shutDown() }
+        try await withPool(
+            on: Servers.plain.value,
+            maxConnections: 2,
+            configure: { $0.reactors = group.reactors }
+        ) { pool in
+            try await withTaskExecutorPreference(group) {
+                try await pool.withConnection { outer in
+                    for _ in 0..<10 {
+                        try await pool.query("SELECT 1")
+                        // Not refused as nested, and not made to wait.
+                        try await pool.withConnection(acquireTimeout: .zero) { inner in
+                            #expect(inner.backendPID != outer.backendPID)
+                        }
+                        try await pool.query("SELECT 1")
+                        try await pool.query("SELECT 1", acquireTimeout: .zero, sharing: .never)
+                    }
+                }
+            }
+        }
+    }
+
     @Test("A place that was kept before the pool was paused or evicted is not taken after it")
     func placesOfBefore() async throws {
         let group = ReactorGroup(threads: 1)
