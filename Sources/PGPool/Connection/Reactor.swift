@@ -46,7 +46,8 @@ public final class Reactor: TaskExecutor {
     nonisolated(unsafe) var isRunningTasks = false
     // Proof: as above. Turns since there was a task to run.
     nonisolated(unsafe) var turnsWithoutTasks = Reactor.turnsToForget
-    // Proof: only the reactor's own thread, which `current` is asked on, uses it.
+    // Proof: only the reactor's own thread, which `current` is asked on, uses it; its methods call nothing
+    // that makes another access.
     @exclusivity(unchecked) nonisolated(unsafe) var places = KeptPlaces()
     // Proof: only the reactor's own thread, which `current` is asked on, uses it.
     nonisolated(unsafe) var lastSharing: SharingCache.Last?
